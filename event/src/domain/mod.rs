@@ -1,0 +1,1 @@
+//! What the API is about: commands become events, events become state.

@@ -1,0 +1,1 @@
+//! Masks secrets before an event exists.
