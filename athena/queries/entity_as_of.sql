@@ -1,0 +1,41 @@
+-- name: entity_as_of
+-- question: What was the state of this entity at a given time?
+-- grain: one row if the entity existed by then, none if not
+-- params:
+--   entity_type string = 'task' : kind of the entity
+--   entity_id string : id of the entity
+--   as_of timestamp = now : last moment that counts
+--   from timestamp = 1970-01-01 : first moment that counts
+
+with changes as (
+    select tenant, entity_type, entity_id, entity_version, received_at, operation, state_after, state_hash, event_id
+    from requests
+    where received_at >= :from
+        and received_at <= :as_of
+        and (:tenant is null or tenant = :tenant)
+        and entity_type = :entity_type
+        and entity_id = :entity_id
+        and entity_version is not null
+        and operation in ('create', 'update', 'delete')
+        and event_type not like 'request.%'
+),
+
+latest_change as (
+    select
+        tenant,
+        entity_type,
+        entity_id,
+        max(entity_version) as entity_version,
+        min_by(received_at, entity_version) as first_seen_at,
+        max_by(received_at, entity_version) as changed_at,
+        max_by(operation, entity_version) = 'delete' as is_deleted,
+        max_by(state_after, entity_version) as state,
+        max_by(state_hash, entity_version) as state_hash,
+        max_by(event_id, entity_version) as event_id
+    from changes
+    group by tenant, entity_type, entity_id
+)
+
+select *
+from latest_change
+order by tenant

@@ -1,0 +1,7 @@
+//! Answers as bytes: JSON, NDJSON and CSV.
+
+mod csv;
+mod json;
+
+pub use csv::csv;
+pub use json::{json, ndjson};

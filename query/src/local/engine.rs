@@ -1,0 +1,129 @@
+//! Running a named query on a snapshot of the log.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
+
+use crate::engine::QueryEngine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::local::convert;
+use crate::local::failure::of_datafusion;
+use crate::local::schema::{conform, schema};
+use crate::local::shims;
+use crate::local::table::Requests;
+use crate::named::{NamedQuery, Params};
+use crate::rows::Rows;
+
+/// The log at one moment: the table, and the rows that are not in it yet.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The table; its current snapshot is the one that is read.
+    pub table: iceberg::table::Table,
+    /// Rows of [`schema`] that this snapshot lacks, each event once.
+    pub tail: Vec<RecordBatch>,
+}
+
+/// What one query may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most rows in an answer.
+    pub rows: usize,
+    /// The longest a query may run.
+    pub timeout: Duration,
+    /// The most memory that sorts, groups and joins may hold, in bytes.
+    pub memory_bytes: usize,
+}
+
+impl Default for Limits {
+    /// 10,000 rows, 30 seconds, 512 MiB.
+    fn default() -> Self {
+        Self { rows: 10_000, timeout: Duration::from_secs(30), memory_bytes: 512 << 20 }
+    }
+}
+
+/// DataFusion over one snapshot. Cheap to make: make one for each snapshot.
+///
+/// Reads nothing but the table's files, writes nothing, spills nothing to disk.
+#[derive(Debug, Clone)]
+pub struct LocalEngine {
+    table: iceberg::table::Table,
+    tail: Arc<Vec<RecordBatch>>,
+    limits: Limits,
+}
+
+impl LocalEngine {
+    /// An engine for `snapshot`, every query of which keeps within `limits`.
+    ///
+    /// # Errors
+    /// `Engine` if a batch of the tail has a column of another type.
+    pub fn new(snapshot: Snapshot, limits: Limits) -> Result<Self> {
+        let schema = schema();
+        let tail = snapshot.tail.iter().map(|batch| conform(batch, &schema)).collect::<Result<_>>()?;
+        Ok(Self { table: snapshot.table, tail: Arc::new(tail), limits })
+    }
+
+    /// A session that knows `requests` and Trino's functions, and counts into `bytes_read`.
+    fn session(&self, bytes_read: &Arc<AtomicU64>) -> Result<SessionContext> {
+        let context = SessionContext::new_with_config_rt(session_config(), runtime(self.limits.memory_bytes)?);
+        shims::register(&context);
+        let requests =
+            Requests::new(self.table.clone(), Arc::clone(&self.tail), Arc::clone(bytes_read));
+        context.register_table("requests", Arc::new(requests)).map_err(of_datafusion)?;
+        Ok(context)
+    }
+
+    async fn rows(&self, sql: &str) -> Result<Rows> {
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let frame = self.session(&bytes_read)?.sql(sql).await.map_err(of_datafusion)?;
+        let columns = convert::columns(frame.schema().as_arrow())?;
+        let mut stream = frame.execute_stream().await.map_err(of_datafusion)?;
+        let mut rows = Vec::new();
+        let mut truncated = false;
+        while let Some(batch) = stream.next().await {
+            convert::append_rows(&batch.map_err(of_datafusion)?, &columns, &mut rows)?;
+            if rows.len() > self.limits.rows {
+                rows.truncate(self.limits.rows);
+                truncated = true;
+                break;
+            }
+        }
+        drop(stream);
+        Ok(Rows { columns, rows, truncated, bytes_read: bytes_read.load(Ordering::Relaxed) })
+    }
+}
+
+#[async_trait]
+impl QueryEngine for LocalEngine {
+    async fn run(&self, query: &NamedQuery, params: &Params) -> Result<Rows> {
+        let sql = query.render(params)?;
+        tokio::time::timeout(self.limits.timeout, self.rows(&sql)).await.unwrap_or_else(|_| {
+            let seconds = self.limits.timeout.as_secs_f64();
+            Err(Error::new(ErrorKind::Timeout, format!("{} did not finish within {seconds} s", query.name)))
+        })
+    }
+}
+
+fn session_config() -> SessionConfig {
+    SessionConfig::new()
+        // Trino puts nulls last whether ascending or descending.
+        .set_str("datafusion.sql_parser.default_null_ordering", "nulls_last")
+        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+        .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+        .with_information_schema(false)
+}
+
+fn runtime(memory_bytes: usize) -> Result<Arc<RuntimeEnv>> {
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory_bytes)))
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .build_arc()
+        .map_err(of_datafusion)
+}

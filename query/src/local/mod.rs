@@ -1,0 +1,14 @@
+//! The engine of one machine: DataFusion over the table's own files and the rows not yet in them.
+
+mod convert;
+mod engine;
+mod failure;
+mod files;
+mod prune;
+mod reader;
+mod schema;
+mod shims;
+mod table;
+
+pub use engine::{Limits, LocalEngine, Snapshot};
+pub use schema::schema;
