@@ -1,1 +1,39 @@
-//! compactor.
+//! Raw objects in, one atomic table commit out.
+//!
+//! The compactor reads the raw log (gzip NDJSON, one event a line), drops what it has seen, and appends the rest to the
+//! Iceberg table `requests` in a commit that also says which raw objects are now consumed. Read in the order of the flow:
+//! [`raw`] → [`plan`] → `decode` → `merge` → `write` → `commit`; [`Compaction`] runs it, [`Lake`] is where it ends.
+//!
+//! What holds whenever a call returns, fails, or its process is killed:
+//!
+//! - no event id is in the table twice (I2);
+//! - raw lines = rows + duplicates + quarantined + not yet compacted (I7), see [`Counts`];
+//! - every snapshot is whole: its files were on disk before it was (I8).
+//!
+//! The crate has no clock and no randomness: `now` and the bytes of new ids are arguments.
+
+mod commit;
+mod compact;
+mod decode;
+mod durable;
+mod error;
+pub mod lake;
+mod merge;
+pub mod plan;
+mod quarantine;
+pub mod raw;
+mod rows;
+mod scan;
+pub mod schema;
+mod tail;
+mod write;
+
+pub use compact::{Compaction, Progress, Step, Summary, compact};
+pub use decode::{Limits, RawCount, count_raw};
+pub use error::{Error, ErrorKind, Result};
+pub use lake::{Counts, Lake, counts};
+pub use plan::{Options, Pending};
+pub use quarantine::{QUARANTINE_REASON_DAMAGED, QuarantinedLine, read_quarantine};
+pub use raw::{DirRawLog, MemoryRawLog, RawLog, RawObject};
+pub use scan::{scan, table_rows};
+pub use tail::{Tail, pending, tail};

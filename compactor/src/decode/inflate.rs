@@ -1,0 +1,81 @@
+//! The text of a raw object: gzip of any number of members, or plain, recognised by its first bytes.
+
+use std::fmt;
+use std::io::{self, BufReader, Cursor, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+/// What a stored object begins with if it is gzip.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Reads an object's text, at most `limit` bytes of it.
+///
+/// Its errors tell storage that failed (see [`storage_error`]) from bytes that are damaged.
+pub(super) struct Inflate {
+    text: Box<dyn Read + Send>,
+    read: u64,
+    limit: u64,
+}
+
+impl Inflate {
+    /// # Errors
+    /// The storage failed.
+    pub(super) fn new(reader: Box<dyn Read + Send>, limit: u64) -> io::Result<Self> {
+        let mut stored = Stored(reader);
+        let mut head = Vec::with_capacity(2);
+        stored.by_ref().take(2).read_to_end(&mut head).map_err(|error| storage_error(error).unwrap_or_else(|e| e))?;
+        let is_gzip = head == GZIP;
+        let whole = BufReader::with_capacity(1 << 16, Cursor::new(head).chain(stored));
+        let text: Box<dyn Read + Send> = if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+        Ok(Self { text, read: 0, limit })
+    }
+
+    /// Bytes of text read so far.
+    pub(super) fn inflated(&self) -> u64 {
+        self.read
+    }
+}
+
+impl Read for Inflate {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.text.read(buffer)?;
+        self.read += count as u64;
+        if self.read > self.limit {
+            let message = format!("inflates to more than {} bytes", self.limit);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        Ok(count)
+    }
+}
+
+/// The storage's own error in what reading an object returned; else the damage, as it came.
+pub(super) fn storage_error(error: io::Error) -> Result<io::Error, io::Error> {
+    match error.downcast::<StorageError>() {
+        Ok(StorageError(inner)) => Ok(inner),
+        Err(damage) => Err(damage),
+    }
+}
+
+/// Marks the storage's errors, so that they are not taken for damaged bytes.
+struct Stored(Box<dyn Read + Send>);
+
+#[derive(Debug)]
+struct StorageError(io::Error);
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for StorageError {}
+
+impl Read for Stored {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => Err(io::Error::other(StorageError(error))),
+            count => count,
+        }
+    }
+}

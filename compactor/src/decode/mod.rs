@@ -1,0 +1,188 @@
+//! Raw objects to rows: every line becomes a row or a bad line with its reason, whatever the object holds.
+
+mod inflate;
+mod lines;
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use event::Event;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::quarantine::{BadLine, QUARANTINE_REASON_DAMAGED};
+use crate::raw::{RawLog, RawObject};
+use crate::rows::Rows;
+use inflate::Inflate;
+use lines::{Line, Lines};
+
+/// Bounds on what one line and one object may be (I9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A longer line is quarantined without being read into memory as a whole. Default 8 MiB.
+    pub line_bytes: usize,
+    /// An object may inflate to so many times its size … Default 100; a log of events reaches 5 to 15.
+    pub object_ratio: u64,
+    /// … or to so many bytes, if that is more. Default 64 MiB.
+    pub object_floor: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { line_bytes: 8 << 20, object_ratio: 100, object_floor: 64 << 20 }
+    }
+}
+
+impl Limits {
+    fn inflated(&self, stored: u64) -> u64 {
+        stored.saturating_mul(self.object_ratio).max(self.object_floor)
+    }
+}
+
+/// What an object's lines came to; the rows themselves went to [`Rows`].
+#[derive(Debug, Default)]
+pub(crate) struct Decoded {
+    /// Lines, as [`Counts`](crate::Counts) defines them.
+    pub(crate) lines: u64,
+    /// Lines that are no events.
+    pub(crate) bad: Vec<BadLine>,
+    /// Bytes after inflating.
+    pub(crate) inflated: u64,
+    /// Whether the object could be read only up to a point.
+    pub(crate) damaged: bool,
+}
+
+/// Decodes a whole object into `rows`, which it gives back.
+///
+/// An object that turns out damaged is read a second time: until its checksum was seen, its lines were only believed,
+/// and a flipped bit may hide in a line that still parses. Then only lines whose `event_hash` proves them are kept.
+///
+/// # Errors
+/// The object could not be read. Then `rows` is lost, too.
+pub(crate) async fn decode(
+    raw: &Arc<dyn RawLog>,
+    object: &RawObject,
+    limits: Limits,
+    mut rows: Rows,
+) -> Result<(Rows, Decoded)> {
+    let mark = rows.mark();
+    let mut trust = Trust::Checksum;
+    loop {
+        let reader = raw.open(&object.key).await?;
+        let (key, stored) = (object.key.clone(), object.bytes);
+        let work = move || {
+            let decoded = decode_once(reader, &key, stored, limits, trust, &mut rows);
+            decoded.map(|decoded| (rows, decoded)).map_err(Error::raw(format!("read {key}")))
+        };
+        let stopped = |stopped| Error::caused(ErrorKind::Stopped, format!("decode {}", object.key), stopped);
+        let (back, decoded) = tokio::task::spawn_blocking(work).await.map_err(stopped)??;
+        rows = back;
+        if !decoded.damaged || trust == Trust::EventHash {
+            return Ok((rows, decoded));
+        }
+        rows.roll_back(mark);
+        trust = Trust::EventHash;
+    }
+}
+
+/// What vouches for a line that parses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// The checksum of the object that it stands in.
+    Checksum,
+    /// Its own hash alone.
+    EventHash,
+}
+
+fn decode_once(
+    reader: Box<dyn Read + Send>,
+    key: &str,
+    stored: u64,
+    limits: Limits,
+    trust: Trust,
+    rows: &mut Rows,
+) -> io::Result<Decoded> {
+    let mut decoded = Decoded::default();
+    let mut lines = Lines::new(Inflate::new(reader, limits.inflated(stored))?, limits.line_bytes);
+    rows.begin_object(key);
+    loop {
+        let bad = match lines.next()? {
+            Line::End => break,
+            Line::Blank => continue,
+            Line::Whole(line) => match read_event(line, trust) {
+                Ok(event) => {
+                    rows.push(&event, line.len());
+                    None
+                }
+                Err(reason) => Some((reason, line.to_vec(), false)),
+            },
+            Line::TooLong(head) => {
+                let reason = format!("longer than {} bytes", limits.line_bytes);
+                Some((reason, head.to_vec(), true))
+            }
+            Line::Damaged { reason, partial } => {
+                decoded.damaged = true;
+                Some((format!("{QUARANTINE_REASON_DAMAGED}: {reason}"), partial.to_vec(), true))
+            }
+        };
+        decoded.lines += 1;
+        if let Some((reason, content, cut)) = bad {
+            decoded.bad.push(BadLine { line: lines.number(), reason, content, cut });
+        }
+        if decoded.damaged {
+            break;
+        }
+    }
+    decoded.inflated = lines.inflated();
+    Ok(decoded)
+}
+
+fn read_event(line: &[u8], trust: Trust) -> std::result::Result<Event, String> {
+    let event = Event::from_line(line).map_err(|error| error.to_string())?;
+    if trust == Trust::EventHash && event.compute_hash() != event.event_hash {
+        return Err("event_hash does not fit, and the object is damaged".to_owned());
+    }
+    Ok(event)
+}
+
+/// How much is in raw objects, counted without decoding events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RawCount {
+    /// Objects.
+    pub objects: u64,
+    /// Bytes as stored.
+    pub bytes: u64,
+    /// Lines, as [`Counts`](crate::Counts) defines them.
+    pub lines: u64,
+}
+
+/// Counts the lines of `objects`: the left side of I7, independent of what compaction made of them.
+///
+/// # Errors
+/// An object could not be read.
+pub async fn count_raw(raw: &Arc<dyn RawLog>, objects: &[RawObject], limits: Limits) -> Result<RawCount> {
+    let mut count = RawCount::default();
+    for object in objects {
+        let reader = raw.open(&object.key).await?;
+        let stored = object.bytes;
+        let lines = tokio::task::spawn_blocking(move || count_lines(reader, stored, limits))
+            .await
+            .map_err(|stopped| Error::caused(ErrorKind::Stopped, format!("count {}", object.key), stopped))?;
+        count.lines += lines.map_err(Error::raw(format!("read {}", object.key)))?;
+        count.objects += 1;
+        count.bytes += stored;
+    }
+    Ok(count)
+}
+
+fn count_lines(reader: Box<dyn Read + Send>, stored: u64, limits: Limits) -> io::Result<u64> {
+    let mut lines = Lines::new(Inflate::new(reader, limits.inflated(stored))?, limits.line_bytes);
+    let mut count = 0;
+    loop {
+        match lines.next()? {
+            Line::End => return Ok(count),
+            Line::Blank => {}
+            Line::Whole(_) | Line::TooLong(_) => count += 1,
+            Line::Damaged { .. } => return Ok(count + 1),
+        }
+    }
+}

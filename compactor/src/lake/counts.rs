@@ -1,0 +1,88 @@
+//! The table's own account of what it took in: properties that change in the same commit as the rows.
+
+use std::collections::HashMap;
+
+use iceberg::spec::TableMetadata;
+use iceberg::table::Table;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Property: location of the consumed set.
+pub(crate) const CONSUMED: &str = "daybook.consumed";
+/// Property, and entry of the snapshot's summary: the commit's own id.
+pub(crate) const BATCH: &str = "daybook.batch-id";
+
+/// What was compacted since the table began. `lines = rows + duplicates + quarantined`, always (I7).
+///
+/// A line is what ends in a line feed or at the sound end of an object; lines of nothing but white space are not
+/// counted. Of a damaged object the lines before the damage count as any others, and what cannot be read after them
+/// counts as **one** line, which is quarantined: how many it held, nobody can know. A line that is too long is one too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Raw objects consumed.
+    pub objects: u64,
+    /// Raw lines consumed.
+    pub lines: u64,
+    /// Rows added to the table.
+    pub rows: u64,
+    /// Lines left out since their event was in the table or came before in the same commit.
+    pub duplicates: u64,
+    /// Lines kept under `quarantine/`.
+    pub quarantined: u64,
+}
+
+impl Counts {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            objects: self.objects + other.objects,
+            lines: self.lines + other.lines,
+            rows: self.rows + other.rows,
+            duplicates: self.duplicates + other.duplicates,
+            quarantined: self.quarantined + other.quarantined,
+        }
+    }
+
+    fn named(&self) -> [(&'static str, u64); 5] {
+        [
+            ("daybook.objects", self.objects),
+            ("daybook.lines", self.lines),
+            ("daybook.rows", self.rows),
+            ("daybook.duplicates", self.duplicates),
+            ("daybook.quarantined", self.quarantined),
+        ]
+    }
+
+    /// The counts as properties.
+    pub(crate) fn to_properties(self) -> HashMap<String, String> {
+        self.named().map(|(name, count)| (name.to_owned(), count.to_string())).into()
+    }
+}
+
+/// The cumulative counts of the snapshot that `table` is.
+///
+/// # Errors
+/// A count is not a number: something else wrote the table's properties.
+pub fn counts(table: &Table) -> Result<Counts> {
+    let properties = table.metadata().properties();
+    let count = |name: &str| match properties.get(name).map(|text| text.parse()) {
+        None => Ok(0),
+        Some(Ok(count)) => Ok(count),
+        Some(Err(_)) => Err(Error::new(ErrorKind::Table, format!("the table's property {name} is not a count"))),
+    };
+    Ok(Counts {
+        objects: count("daybook.objects")?,
+        lines: count("daybook.lines")?,
+        rows: count("daybook.rows")?,
+        duplicates: count("daybook.duplicates")?,
+        quarantined: count("daybook.quarantined")?,
+    })
+}
+
+/// Whether a commit is part of the table's history, even if others came after it.
+pub(crate) fn has_batch(metadata: &TableMetadata, batch: &str) -> bool {
+    let in_summary = |properties: &HashMap<String, String>| properties.get(BATCH).is_some_and(|found| found == batch);
+    in_summary(metadata.properties())
+        || metadata.snapshots().any(|snapshot| in_summary(&snapshot.summary().additional_properties))
+}

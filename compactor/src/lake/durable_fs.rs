@@ -1,0 +1,157 @@
+//! Iceberg's files on a local disk, each of them durable before anything names it.
+//!
+//! `iceberg::io::LocalFsStorage` writes in place and syncs neither metadata files nor folders: after a power cut the
+//! catalog could name a file that is empty or missing (I8).
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use iceberg::io::{FileMetadata, FileRead, FileWrite, InputFile, OutputFile, Storage, StorageConfig, StorageFactory};
+use iceberg::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::durable::{self, Aside};
+
+/// Storage on a local disk. A file appears whole and durable, or not at all; nothing is written over.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DurableFs;
+
+/// Makes [`DurableFs`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DurableFsFactory;
+
+#[typetag::serde(name = "DaybookDurableFsFactory")]
+impl StorageFactory for DurableFsFactory {
+    fn build(&self, _config: &StorageConfig) -> Result<Arc<dyn Storage>> {
+        Ok(Arc::new(DurableFs))
+    }
+}
+
+#[typetag::serde(name = "DaybookDurableFs")]
+#[async_trait]
+impl Storage for DurableFs {
+    async fn exists(&self, path: &str) -> Result<bool> {
+        Ok(local(path).exists())
+    }
+
+    async fn metadata(&self, path: &str) -> Result<FileMetadata> {
+        let metadata = fs::metadata(local(path)).map_err(failed("look at", path))?;
+        Ok(FileMetadata { size: metadata.len() })
+    }
+
+    async fn read(&self, path: &str) -> Result<Bytes> {
+        fs::read(local(path)).map(Bytes::from).map_err(failed("read", path))
+    }
+
+    async fn reader(&self, path: &str) -> Result<Box<dyn FileRead>> {
+        let file = File::open(local(path)).map_err(failed("open", path))?;
+        Ok(Box::new(DurableRead { file, path: path.to_owned() }))
+    }
+
+    async fn write(&self, path: &str, bytes: Bytes) -> Result<()> {
+        let place = local(path);
+        blocking("write", path, move || durable::write(&place, &bytes)).await
+    }
+
+    async fn writer(&self, path: &str) -> Result<Box<dyn FileWrite>> {
+        let aside = Aside::create(&local(path)).map_err(failed("create", path))?;
+        Ok(Box::new(DurableWrite { aside: Some(aside), path: path.to_owned() }))
+    }
+
+    async fn delete(&self, path: &str) -> Result<()> {
+        gone(fs::remove_file(local(path))).map_err(failed("delete", path))
+    }
+
+    async fn delete_prefix(&self, path: &str) -> Result<()> {
+        gone(fs::remove_dir_all(local(path))).map_err(failed("delete", path))
+    }
+
+    async fn delete_stream(&self, mut paths: BoxStream<'static, String>) -> Result<()> {
+        while let Some(path) = paths.next().await {
+            self.delete(&path).await?;
+        }
+        Ok(())
+    }
+
+    fn new_input(&self, path: &str) -> Result<InputFile> {
+        Ok(InputFile::new(Arc::new(self.clone()), path.to_owned()))
+    }
+
+    fn new_output(&self, path: &str) -> Result<OutputFile> {
+        Ok(OutputFile::new(Arc::new(self.clone()), path.to_owned()))
+    }
+}
+
+#[derive(Debug)]
+struct DurableRead {
+    file: File,
+    path: String,
+}
+
+#[async_trait]
+impl FileRead for DurableRead {
+    async fn read(&self, range: Range<u64>) -> Result<Bytes> {
+        let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, range.start).map_err(failed("read", &self.path))?;
+        Ok(Bytes::from(bytes))
+    }
+}
+
+#[derive(Debug)]
+struct DurableWrite {
+    aside: Option<Aside>,
+    path: String,
+}
+
+#[async_trait]
+impl FileWrite for DurableWrite {
+    async fn write(&mut self, bytes: Bytes) -> Result<()> {
+        let aside = self.aside.as_mut().ok_or_else(|| closed(&self.path))?;
+        aside.write(&bytes).map_err(failed("write", &self.path))
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        let aside = self.aside.take().ok_or_else(|| closed(&self.path))?;
+        blocking("publish", &self.path, move || aside.publish()).await
+    }
+}
+
+/// A location as the path it means: locations are plain absolute paths here, others write `file:` before them.
+fn local(path: &str) -> PathBuf {
+    let plain = path.strip_prefix("file://").or_else(|| path.strip_prefix("file:")).unwrap_or(path);
+    Path::new("/").join(plain)
+}
+
+fn failed(what: &'static str, path: &str) -> impl FnOnce(io::Error) -> Error {
+    let message = format!("{what} {path}: ");
+    move |error| Error::new(ErrorKind::Unexpected, format!("{message}{error}")).with_source(error)
+}
+
+fn closed(path: &str) -> Error {
+    Error::new(ErrorKind::Unexpected, format!("{path} is closed already"))
+}
+
+fn gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+async fn blocking(
+    what: &'static str,
+    path: &str,
+    work: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> Result<()> {
+    let result = tokio::task::spawn_blocking(work).await.unwrap_or_else(|stopped| Err(io::Error::other(stopped)));
+    result.map_err(failed(what, path))
+}

@@ -1,0 +1,165 @@
+//! What to compact next: pure, from a listing and the consumed set.
+
+use std::time::Duration;
+
+use event::Timestamp;
+
+use crate::decode::Limits;
+use crate::lake::ConsumedSet;
+use crate::raw::RawObject;
+
+/// How gzip NDJSON of events grows when it is inflated, guessed high (measured: 5.4).
+const INFLATES_BY: u64 = 6;
+/// A chunk is never smaller than this, whatever the budget: less would only make small files.
+const LEAST_CHUNK: u64 = 1 << 20;
+
+/// How a run decides and what it may use.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A commit is worth its files when at least so many bytes are pending. Default 64 MiB.
+    pub min_bytes: u64,
+    /// … or when the oldest pending object waits at least so long. Default 60 minutes.
+    pub max_wait: Duration,
+    /// Whether to commit whatever is pending, however little.
+    pub forced: bool,
+    /// Memory for one chunk's rows, bytes. Default 512 MiB. More pending makes several commits, each complete.
+    pub memory: u64,
+    /// How many of the newest arrival days the consumed set remembers key by key; earlier days are closed. Default 4,
+    /// at least 3 (48 hours and the day they began in). It counts days that have objects, so neither a pause nor a
+    /// clock that once stood a year ahead closes a day too soon.
+    pub look_back_days: usize,
+    /// How often in a row a plan may be overtaken by another compactor's commit. Default 32.
+    pub max_conflicts: u32,
+    /// Bounds on what one line and one object may be.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            min_bytes: 64 << 20,
+            max_wait: Duration::from_secs(3_600),
+            forced: false,
+            memory: 512 << 20,
+            look_back_days: 4,
+            max_conflicts: 32,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Options {
+    /// The same, but committing whatever is pending.
+    #[must_use]
+    pub fn forced(mut self) -> Self {
+        self.forced = true;
+        self
+    }
+}
+
+/// What is in the raw log and not in the table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// How many objects.
+    pub objects: u64,
+    /// Their size as stored.
+    pub bytes: u64,
+    /// When the first of them arrived.
+    pub oldest: Option<Timestamp>,
+}
+
+impl Pending {
+    /// Sums a listing.
+    pub fn of<'a>(objects: impl IntoIterator<Item = &'a RawObject>) -> Self {
+        objects.into_iter().fold(Self::default(), |sum, object| Self {
+            objects: sum.objects + 1,
+            bytes: sum.bytes + object.bytes,
+            oldest: Some(sum.oldest.map_or(object.arrived, |oldest| oldest.min(object.arrived))),
+        })
+    }
+
+    /// Whether a commit is worth it now.
+    pub fn is_worth_a_commit(&self, now: Timestamp, options: &Options) -> bool {
+        let Some(oldest) = self.oldest else { return false };
+        let waited = u128::from(now.micros().saturating_sub(oldest.micros()).max(0).unsigned_abs());
+        options.forced || self.bytes >= options.min_bytes || waited >= options.max_wait.as_micros()
+    }
+}
+
+/// The objects of `listing` that the table has not consumed, in the order of their keys.
+pub fn pending_objects(listing: Vec<RawObject>, consumed: &ConsumedSet) -> Vec<RawObject> {
+    listing.into_iter().filter(|object| !consumed.contains(&object.key)).collect()
+}
+
+/// How many of the first of `pending` make one chunk within the budget; at least one unless there is none.
+///
+/// An object is never split: it is consumed as a whole or not at all.
+pub fn first_chunk(pending: &[RawObject], memory: u64) -> usize {
+    let budget = memory.max(LEAST_CHUNK);
+    let mut sum = 0_u64;
+    for (index, object) in pending.iter().enumerate() {
+        sum = sum.saturating_add(object.bytes.saturating_mul(INFLATES_BY));
+        if sum > budget {
+            return index.max(1);
+        }
+    }
+    pending.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000_000;
+
+    fn object(key: &str, bytes: u64, minutes: i64) -> RawObject {
+        RawObject { key: key.to_owned(), bytes, arrived: Timestamp::from_micros(minutes * MINUTE) }
+    }
+
+    #[test]
+    fn policy() {
+        let check = |bytes: u64, waited: i64, forced: bool, expect: bool| {
+            let options = Options { forced, ..Options::default() };
+            let pending = Pending::of(&[object("a", bytes, 100), object("b", 0, 110)]);
+            let now = Timestamp::from_micros((100 + waited) * MINUTE);
+            assert_eq!(pending.is_worth_a_commit(now, &options), expect, "{bytes} bytes, {waited} min, {forced}");
+        };
+        check(1, 0, false, false);
+        check(1, 59, false, false);
+        check(1, 60, false, true);
+        check((64 << 20) - 1, 0, false, false);
+        check(64 << 20, 0, false, true);
+        check(1, 0, true, true);
+        check(1, -600, false, false);
+        let nothing = Pending::default();
+        assert!(!nothing.is_worth_a_commit(Timestamp::from_micros(0), &Options::default().forced()));
+    }
+
+    #[test]
+    fn chunks() {
+        let check = |sizes: &[u64], memory: u64, expect: usize| {
+            let pending: Vec<_> = sizes.iter().map(|bytes| object("k", *bytes, 0)).collect();
+            assert_eq!(first_chunk(&pending, memory), expect, "{sizes:?} in {memory}");
+        };
+        let megabyte = 1 << 20;
+        check(&[], 0, 0);
+        check(&[megabyte], 0, 1);
+        check(&[megabyte, megabyte], 0, 1);
+        check(&[megabyte, megabyte, megabyte], 12 * megabyte, 2);
+        check(&[100 * megabyte, 1], 12 * megabyte, 1);
+        check(&[1, 100 * megabyte], 12 * megabyte, 1);
+        check(&[0, 0, 0], 0, 3);
+        check(&[u64::MAX, u64::MAX], 12, 1);
+    }
+
+    #[test]
+    fn consumed_objects_are_not_pending() {
+        let consumed = ConsumedSet::default().with(["raw/dt=2026-11-20/hour=00/a"], &[], 3);
+        let listing = vec![object("raw/dt=2026-11-20/hour=00/a", 1, 0), object("raw/dt=2026-11-20/hour=00/b", 1, 0)];
+        let pending = pending_objects(listing, &consumed);
+        assert_eq!(
+            pending.iter().map(|object| object.key.as_str()).collect::<Vec<_>>(),
+            ["raw/dt=2026-11-20/hour=00/b"]
+        );
+    }
+}

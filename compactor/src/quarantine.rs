@@ -1,0 +1,137 @@
+//! Lines that are no events: kept with their object, line number and reason, never dropped.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use event::{Timestamp, key};
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::raw::RawLog;
+
+/// What the reason begins with when the rest of an object could not be read.
+pub const QUARANTINE_REASON_DAMAGED: &str = "the object cannot be read from here on";
+
+/// A line that is no event, while its object is being decoded.
+#[derive(Debug)]
+pub(crate) struct BadLine {
+    pub(crate) line: u64,
+    pub(crate) reason: String,
+    pub(crate) content: Vec<u8>,
+    /// Whether `content` is only the beginning.
+    pub(crate) cut: bool,
+}
+
+/// One line of a quarantine object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantinedLine {
+    /// Key of the raw object that it stands in.
+    pub raw_object: String,
+    /// Its number there, from 1.
+    pub line: u64,
+    /// Why it is no event.
+    pub reason: String,
+    /// Whether the content is only the line's beginning; the raw object has the rest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+    /// The line, if it is UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The line in base64, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
+}
+
+impl QuarantinedLine {
+    fn new(raw_object: &str, bad: &BadLine) -> Self {
+        let text = std::str::from_utf8(&bad.content).ok();
+        Self {
+            raw_object: raw_object.to_owned(),
+            line: bad.line,
+            reason: bad.reason.clone(),
+            cut: bad.cut,
+            text: text.map(str::to_owned),
+            base64: text.is_none().then(|| STANDARD.encode(&bad.content)),
+        }
+    }
+}
+
+/// The key of the quarantine object of a raw object: the same one for every run, so that a repeated run adds nothing.
+pub(crate) fn quarantine_key(raw_object: &str) -> String {
+    let day = key::raw_day(raw_object).and_then(|day| Timestamp::parse(&format!("{day}T00:00:00Z")).ok());
+    let name = raw_object.rsplit('/').next().unwrap_or_default();
+    let stem: String = name
+        .trim_end_matches(".gz")
+        .trim_end_matches(".ndjson")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' })
+        .take(80)
+        .collect();
+    let hash = event::sha256_hex(raw_object.as_bytes());
+    key::quarantine(day.unwrap_or_default(), &format!("{stem}-{}", &hash[..16]))
+}
+
+/// Keeps an object's bad lines; durable when it returns.
+///
+/// # Errors
+/// They could not be kept; then the object must not count as consumed.
+pub(crate) async fn keep(raw: &Arc<dyn RawLog>, raw_object: &str, bad: &[BadLine]) -> Result<()> {
+    if bad.is_empty() {
+        return Ok(());
+    }
+    let render = || {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        for line in bad {
+            serde_json::to_writer(&mut gzip, &QuarantinedLine::new(raw_object, line))?;
+            gzip.write_all(b"\n")?;
+        }
+        gzip.finish()
+    };
+    let bytes = render().map_err(Error::raw(format!("render the quarantine of {raw_object}")))?;
+    raw.quarantine(&quarantine_key(raw_object), Bytes::from(bytes)).await
+}
+
+/// Reads a quarantine object.
+///
+/// # Errors
+/// It cannot be read, or was not written by this crate.
+pub async fn read_quarantine(raw: &Arc<dyn RawLog>, key: &str) -> Result<Vec<QuarantinedLine>> {
+    let reader = raw.open(key).await?;
+    let key = key.to_owned();
+    let read = move || {
+        let mut text = String::new();
+        MultiGzDecoder::new(reader).read_to_string(&mut text)?;
+        text.lines().map(serde_json::from_str).collect::<std::result::Result<Vec<_>, _>>().map_err(std::io::Error::from)
+    };
+    let stopped = |stopped| Error::caused(ErrorKind::Stopped, "read the quarantine", stopped);
+    tokio::task::spawn_blocking(read).await.map_err(stopped)?.map_err(Error::raw(format!("read {key}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_object_has_one_key() {
+        let check = |raw: &str, expect: &str| assert_eq!(quarantine_key(raw), expect);
+        check("raw/dt=2026-11-20/hour=09/1-2.ndjson.gz", "quarantine/dt=2026-11-20/1-2-5569bd6280f2270e.ndjson.gz");
+        check("raw/fallback/a b.gz", "quarantine/dt=1970-01-01/a_b-28e34d624f12be8a.ndjson.gz");
+    }
+
+    #[test]
+    fn golden() {
+        let bad = |content: &[u8], cut| BadLine { line: 7, reason: "no".to_owned(), content: content.to_vec(), cut };
+        let line = |bad: &BadLine| serde_json::to_string(&QuarantinedLine::new("raw/a", bad)).unwrap();
+        assert_eq!(line(&bad(b"x\n", false)), r#"{"raw_object":"raw/a","line":7,"reason":"no","text":"x\n"}"#);
+        assert_eq!(
+            line(&bad(b"\xff", true)),
+            r#"{"raw_object":"raw/a","line":7,"reason":"no","cut":true,"base64":"/w=="}"#
+        );
+    }
+}

@@ -1,0 +1,88 @@
+//! What a data file's entry in the manifest says about its columns, from the file's own footer.
+//!
+//! `iceberg`'s own conversion leaves out the bounds of row groups whose text was cut and keeps those of the others: of
+//! two row groups, the file's bounds could be those of one, and readers would skip rows. Here a cut bound is a bound
+//! (it was cut to be one), and a column with any row group that has none has none.
+
+use std::collections::HashMap;
+
+use event::{COLUMNS, ColumnType};
+use iceberg::spec::{DataFileBuilder, Datum};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::statistics::Statistics;
+
+/// Columns whose bounds would say nothing and only make the manifests large.
+const UNBOUNDED: [&str; 6] =
+    ["request_body", "event_data", "state_after", "error_detail", "request_headers", "user_agent"];
+
+/// Sets row count, sizes, counts and bounds.
+pub(super) fn describe(file: &mut DataFileBuilder, metadata: &ParquetMetaData) {
+    let groups = metadata.row_groups();
+    let (mut sizes, mut values, mut nulls) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let (mut lower, mut upper, mut nans) = (HashMap::new(), HashMap::new(), HashMap::new());
+    for (index, (column, id)) in COLUMNS.iter().zip(1_i32..).enumerate() {
+        let chunks = || groups.iter().map(|group| group.column(index));
+        sizes.insert(id, chunks().map(|chunk| count(chunk.compressed_size())).sum());
+        values.insert(id, chunks().map(|chunk| count(chunk.num_values())).sum());
+        if let Some(sum) = chunks().map(|chunk| chunk.statistics()?.null_count_opt()).sum::<Option<u64>>() {
+            nulls.insert(id, sum);
+        }
+        if column.kind == ColumnType::Double {
+            // JSON has no NaN.
+            nans.insert(id, 0);
+        }
+        if let Some((least, most)) = bounds(groups, index, column.kind).filter(|_| !UNBOUNDED.contains(&column.name)) {
+            lower.insert(id, least);
+            upper.insert(id, most);
+        }
+    }
+    file.record_count(count(metadata.file_metadata().num_rows()))
+        .column_sizes(sizes)
+        .value_counts(values)
+        .null_value_counts(nulls)
+        .nan_value_counts(nans)
+        .lower_bounds(lower)
+        .upper_bounds(upper)
+        .split_offsets(Some(groups.iter().filter_map(RowGroupMetaData::file_offset).collect()));
+}
+
+fn count(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}
+
+/// Bounds over all row groups with a value; `None` if one of them does not say.
+fn bounds(groups: &[RowGroupMetaData], column: usize, kind: ColumnType) -> Option<(Datum, Datum)> {
+    let mut bounds: Option<(Datum, Datum)> = None;
+    for group in groups {
+        let chunk = group.column(column);
+        let statistics = chunk.statistics()?;
+        if statistics.null_count_opt() == Some(count(chunk.num_values())) {
+            continue;
+        }
+        let (least, most) = range(statistics, kind)?;
+        bounds = Some(match bounds {
+            None => (least, most),
+            Some((low, high)) => (if least < low { least } else { low }, if most > high { most } else { high }),
+        });
+    }
+    bounds
+}
+
+fn range(statistics: &Statistics, kind: ColumnType) -> Option<(Datum, Datum)> {
+    fn both<T>(least: Option<&T>, most: Option<&T>, datum: impl Fn(&T) -> Option<Datum>) -> Option<(Datum, Datum)> {
+        Some((datum(least?)?, datum(most?)?))
+    }
+    match (statistics, kind) {
+        (Statistics::Boolean(s), ColumnType::Boolean) => both(s.min_opt(), s.max_opt(), |v| Some(Datum::bool(*v))),
+        (Statistics::Int32(s), ColumnType::Int) => both(s.min_opt(), s.max_opt(), |v| Some(Datum::int(*v))),
+        (Statistics::Int64(s), ColumnType::Bigint) => both(s.min_opt(), s.max_opt(), |v| Some(Datum::long(*v))),
+        (Statistics::Int64(s), ColumnType::Timestamp) => {
+            both(s.min_opt(), s.max_opt(), |v| Some(Datum::timestamp_micros(*v)))
+        }
+        (Statistics::Double(s), ColumnType::Double) => both(s.min_opt(), s.max_opt(), |v| Some(Datum::double(*v))),
+        (Statistics::ByteArray(s), ColumnType::String) => {
+            both(s.min_opt(), s.max_opt(), |v| Some(Datum::string(v.as_utf8().ok()?)))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,11 @@
+//! The compactor as its callers see it: raw objects in, rows out, whatever happens in between.
+
+mod compaction;
+mod concurrency;
+mod crash;
+mod damage;
+mod lookup;
+mod properties;
+mod raw_log;
+mod support;
+mod tail;
