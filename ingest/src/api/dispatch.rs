@@ -1,0 +1,170 @@
+//! From a request to its handler: what every route has in common, in one order.
+
+use event::domain::FieldError;
+
+use super::{Api, Finished};
+use crate::http::auth::{Identity, identify};
+use crate::http::idempotency::{Guard, Key, key_of};
+use crate::http::query::Query;
+use crate::http::route::{Matched, Route, find};
+use crate::http::{Answer, Problem, Received, accept, cors, limits};
+use crate::record::{Kind, Record};
+
+/// A request that has passed everything that routes have in common.
+pub(super) struct Call<'a> {
+    pub received: &'a Received,
+    pub identity: Identity,
+    pub query: Query,
+    /// The path's parameter, decoded.
+    pub parameter: String,
+    pub key: Option<Key>,
+}
+
+impl Call<'_> {
+    /// The path of an entity's own resource.
+    pub fn location(&self, api: &Api, path: &str) -> String {
+        format!("{}{path}", api.settings.base_path)
+    }
+}
+
+impl Api {
+    pub(super) async fn dispatch(&self, received: &Received, record: &mut Record) -> Result<Finished, Problem> {
+        let identity = identify(received, &self.settings.api_keys);
+        if let Ok(identity) = &identity {
+            record.identify(identity);
+        }
+        limits::check(received)?;
+        let matched = find(&received.method, &received.path, &self.settings.base_path)?;
+        record.route(matched.template);
+        if received.method == "OPTIONS" {
+            return Ok(self.options(received, &matched));
+        }
+        let Some(route) = matched.route else {
+            let detail = format!("This path takes {}.", matched.allow);
+            return Err(Problem::method_not_allowed(detail).with("allow", matched.allow));
+        };
+        let identity = if route.is_open() { identity.unwrap_or_else(|_| Identity::anonymous()) } else { identity? };
+        check_types(received, route)?;
+        let key = if route.changes() { key_of(received, &identity, route.template())? } else { None };
+        let query = Query::parse(received.query.as_deref());
+        let call = Call { received, identity, query, parameter: matched.parameter, key };
+        let (answered, _guard) = self.claim_key(&call, record).await?;
+        match answered {
+            Some(finished) => Ok(finished),
+            None => self.run(route, &call, record).await,
+        }
+    }
+
+    async fn run(&self, route: Route, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
+        match route {
+            Route::SubmitData => self.submit_data(call, record).await,
+            Route::ListData => self.list_data(call, record).await,
+            Route::GetData => self.get_data(call, record).await,
+            Route::CreateTask => self.create_task(call, record).await,
+            Route::ListTasks => self.list_tasks(call, record).await,
+            Route::GetTask => self.get_task(call, record).await,
+            Route::TaskHistory => self.task_history(call, record).await,
+            Route::UpdateTask => self.update_task(call, record).await,
+            Route::DeleteTask => self.delete_task(call, record).await,
+            Route::ListQueries => self.ask(call, record, None).await,
+            Route::RunQuery => self.ask(call, record, Some(call.parameter.clone())).await,
+            Route::Health => Ok(read(Answer::json(
+                200,
+                &serde_json::json!({
+                    "status": "ok",
+                    "service": self.settings.service,
+                    "version": self.settings.service_version,
+                }),
+            ))),
+        }
+    }
+
+    fn options(&self, received: &Received, matched: &Matched) -> Finished {
+        let mut answer = Answer::empty(204).with("allow", matched.allow.clone());
+        if cors::is_preflight(received) {
+            answer.headers.extend(cors::preflight(received, &self.settings.cors_origins, &matched.allow));
+        }
+        read(answer)
+    }
+
+    /// Gives the kept answer of an idempotency key that has one; else takes the key for as long as the guard lives.
+    async fn claim_key(
+        &self,
+        call: &Call<'_>,
+        record: &mut Record,
+    ) -> Result<(Option<Finished>, Option<Guard<'_>>), Problem> {
+        let Some(key) = &call.key else { return Ok((None, None)) };
+        let Some(guard) = self.in_flight.enter(&key.scope) else {
+            record.idempotency(&key.key, "in_flight");
+            let detail = "A request with this Idempotency-Key is not finished; repeat it later.";
+            return Err(Problem::in_flight(detail).with("retry-after", "1"));
+        };
+        let now = call.received.arrival.received_at;
+        let kept = self.store.kept(&key.scope, now).await.map_err(|error| super::unavailable(&error))?;
+        match kept {
+            Some(kept) => Ok((Some(replay(key, kept, record)?), None)),
+            None => {
+                record.idempotency(&key.key, "first");
+                Ok((None, Some(guard)))
+            }
+        }
+    }
+}
+
+/// The kept answer, if the request is the one it was given to.
+pub(super) fn replay(key: &Key, kept: crate::store::Kept, record: &mut Record) -> Result<Finished, Problem> {
+    if kept.fingerprint != key.fingerprint {
+        record.idempotency(&key.key, "mismatch");
+        return Err(Problem::key_reused("This Idempotency-Key was used with another request."));
+    }
+    record.idempotency(&key.key, "replayed");
+    let mut answer = Answer::of(kept.status, "application/json", kept.body);
+    for (name, value) in kept.headers {
+        match name.as_str() {
+            "etag" => answer = answer.with("etag", value),
+            "location" => answer = answer.with("location", value),
+            _ => {}
+        }
+    }
+    Ok(Finished::Answered { answer: answer.with("idempotency-replayed", "true"), kind: Kind::Replayed })
+}
+
+pub(super) fn read(answer: Answer) -> Finished {
+    Finished::Answered { answer, kind: Kind::Read }
+}
+
+/// 415 for a body that is not JSON, 406 for a client that takes none.
+fn check_types(received: &Received, route: Route) -> Result<(), Problem> {
+    let content_type = received.header("content-type").unwrap_or("application/json");
+    if route.takes_json() && !is_json(content_type) {
+        return Err(Problem::unsupported_type("Send the body as application/json in UTF-8."));
+    }
+    let offered: &[&str] = match route {
+        Route::RunQuery => &["application/json", "text/csv", "application/x-ndjson"],
+        _ => &["application/json"],
+    };
+    match accept::choose(received.header("accept"), offered) {
+        Some(_) => Ok(()),
+        None => Err(Problem::not_acceptable(format!("This route answers with {}.", offered.join(", ")))),
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let kind = parts.next().unwrap_or_default();
+    let json = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
+    let utf8 = |part: &str| {
+        part.strip_prefix("charset=").is_none_or(|name| matches!(name.trim_matches('"'), "utf-8" | "utf8" | "us-ascii"))
+    };
+    json && parts.all(|part| utf8(&part))
+}
+
+/// The JSON text of a body, after redaction.
+pub(super) fn json_body(record: &Record) -> Result<&str, Problem> {
+    let whole = |code, detail: &str| Problem::fields(vec![FieldError::whole(code, detail)]);
+    let text = record.body().ok_or_else(|| whole("malformed", "Send a JSON object in UTF-8 as the body."))?;
+    if limits::json_depth(text) > limits::JSON_DEPTH {
+        return Err(whole("too_deep", &format!("The body nests deeper than {} levels.", limits::JSON_DEPTH)));
+    }
+    Ok(text)
+}

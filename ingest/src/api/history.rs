@@ -1,0 +1,171 @@
+//! What happened to a task, and what it was at some moment.
+
+use event::domain::{Operation, task};
+use event::{Event, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::dispatch::{Call, read};
+use super::page::{self, List};
+use super::tasks::{WHAT, task_ref};
+use super::{Api, Finished, unavailable};
+use crate::http::Problem;
+use crate::http::route::uuid;
+use crate::record::Record;
+use crate::store::EntityRef;
+
+/// Versions that are read at a time when a moment is looked for.
+const STEP: usize = 256;
+
+/// A moment in an entity's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// After this version.
+    Version(i64),
+    /// At this time.
+    Time(Timestamp),
+}
+
+/// One version as the history shows it.
+#[derive(Serialize)]
+struct Entry {
+    version: i64,
+    operation: Option<String>,
+    event_type: String,
+    event_id: String,
+    at: String,
+    actor: Actor,
+    changes: Vec<FieldChange>,
+}
+
+#[derive(Serialize)]
+struct Actor {
+    r#type: String,
+    id: Option<String>,
+    user_id: Option<String>,
+}
+
+/// A field that a version changed; null stands for a field that was not there.
+#[derive(Serialize)]
+struct FieldChange {
+    field: String,
+    from: Value,
+    to: Value,
+}
+
+impl Api {
+    pub(super) async fn task_history(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
+        record.about(task::ENTITY, Some(&call.parameter), Operation::Read);
+        let entity = task_ref(call, uuid(&call.parameter, WHAT)?);
+        let path = format!("/tasks/{}/history", entity.id);
+        let list = List { path: &path, filters: Vec::new() };
+        let limit = call.query.limit()?;
+        let after: i64 = match self.page_start(call, &list)? {
+            None => 0,
+            Some(last) => {
+                last.parse().map_err(|_| Problem::parameter("next", "invalid_value", "next is not a token."))?
+            }
+        };
+        // One before, to tell what the page's first version changed; one after, to tell whether there are more.
+        let first = (after - 1).max(0);
+        let read_ahead = limit + 1 + usize::from(after > 0);
+        let events = self.store.history(&entity, first, read_ahead).await.map_err(|error| unavailable(&error))?;
+        if events.is_empty() {
+            return Err(Problem::not_found(format!("{WHAT} not found")));
+        }
+        let complete = events.first().and_then(|event| event.entity_version) == Some(first + 1);
+        let mut entries = entries(&events);
+        entries.retain(|entry| entry.version > after);
+        let more = entries.len() > limit;
+        entries.truncate(limit);
+        let last = entries.last().filter(|_| more).map(|entry| entry.version.to_string());
+        let next = last.map(|last| self.next_page(call, &list, limit, &last));
+        let extra = [("id", Value::from(entity.id.as_str())), ("complete", Value::from(complete))];
+        Ok(read(page::answer(&entries, next.as_ref(), &extra)))
+    }
+
+    /// The moment that `version` or `as_of` names.
+    pub(super) fn moment(&self, call: &Call<'_>) -> Result<Option<Moment>, Problem> {
+        let version = call.query.get("version")?;
+        let time = call.query.get("as_of")?;
+        let refused = |name, detail| Err(Problem::parameter(name, "invalid_value", detail));
+        match (version, time) {
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => refused("as_of", "Give version or as_of, not both."),
+            (Some(text), None) => match text.parse() {
+                Ok(version) if version >= 1 => Ok(Some(Moment::Version(version))),
+                _ => refused("version", "version must be a whole number from 1."),
+            },
+            (None, Some(text)) => match Timestamp::parse(text) {
+                Ok(time) => Ok(Some(Moment::Time(time))),
+                Err(_) => refused("as_of", "as_of must be a UTC time such as 2026-11-20T09:30:26Z."),
+            },
+        }
+    }
+
+    /// Version and state at a moment; `None` if the entity was not there then.
+    pub(super) async fn state_at(&self, entity: &EntityRef, moment: Moment) -> Result<Option<(i64, String)>, Problem> {
+        let mut after = match moment {
+            Moment::Version(version) => version - 1,
+            Moment::Time(_) => 0,
+        };
+        let mut found: Option<Event> = None;
+        loop {
+            let events = self.store.history(entity, after, STEP).await.map_err(|error| unavailable(&error))?;
+            let Some(last) = events.last().and_then(|event| event.entity_version) else { break };
+            after = last;
+            // Versions decide, not clocks: of all versions that carry an earlier time, the highest counts.
+            let holds = |event: &Event| match moment {
+                Moment::Version(version) => event.entity_version == Some(version),
+                Moment::Time(time) => event.received_at <= time,
+            };
+            if let Some(event) = events.into_iter().rev().find(holds) {
+                found = Some(event);
+            }
+            if matches!(moment, Moment::Version(_)) {
+                break;
+            }
+        }
+        let there = found.filter(|event| event.operation.as_deref() != Some(Operation::Delete.as_str()));
+        Ok(there.and_then(|event| event.entity_version.zip(event.state_after)))
+    }
+}
+
+/// What each event changed against the one before it.
+fn entries(events: &[Event]) -> Vec<Entry> {
+    let mut before = Map::new();
+    let mut entries = Vec::with_capacity(events.len());
+    for event in events {
+        let state = event.state_after.as_deref().unwrap_or("{}");
+        let after: Map<String, Value> = serde_json::from_str(state).unwrap_or_default();
+        entries.push(Entry {
+            version: event.entity_version.unwrap_or(0),
+            operation: event.operation.clone(),
+            event_type: event.event_type.clone(),
+            event_id: event.event_id.to_string(),
+            at: event.received_at.to_string(),
+            actor: Actor {
+                r#type: event.actor_type.clone(),
+                id: event.actor_id.clone(),
+                user_id: event.user_id.clone(),
+            },
+            changes: differences(&before, &after),
+        });
+        before = after;
+    }
+    entries
+}
+
+/// Fields that differ, but for those that every version changes.
+fn differences(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<FieldChange> {
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let value = |state: &Map<String, Value>, name: &str| state.get(name).cloned().unwrap_or(Value::Null);
+    names
+        .into_iter()
+        .filter(|name| !matches!(name.as_str(), "version" | "updated_at"))
+        .map(|name| FieldChange { field: name.clone(), from: value(before, name), to: value(after, name) })
+        .filter(|change| change.from != change.to)
+        .collect()
+}

@@ -1,0 +1,196 @@
+//! The API: one request in, one durable event, one response out.
+
+mod change;
+mod data;
+mod dispatch;
+mod history;
+mod page;
+mod queries;
+mod tasks;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use event::redact::Redactor;
+use event::{Event, EventId, EventIds};
+use futures::FutureExt;
+
+use crate::error::{Error, ErrorKind};
+use crate::http::cursor::Cursors;
+use crate::http::idempotency::InFlight;
+use crate::http::{Answer, Arrival, Problem, Received, Response, cors};
+use crate::receipt::Receipt;
+use crate::record::{Kind, Record};
+use crate::settings::Settings;
+use crate::store::{EventSink, EventStore};
+use crate::system::System;
+
+pub use queries::{Ask, QueryFn};
+
+/// What the API is made of.
+pub struct Parts {
+    /// Settings.
+    pub settings: Settings,
+    /// Masks secrets.
+    pub redactor: Redactor,
+    /// Makes page tokens.
+    pub cursors: Cursors,
+    /// Ids so far.
+    pub ids: EventIds,
+    /// Clock and randomness.
+    pub system: System,
+    /// Where changes go.
+    pub store: Arc<dyn EventStore>,
+    /// Where everything else goes.
+    pub sink: Arc<dyn EventSink>,
+    /// Answers named queries, where this process can.
+    pub queries: Option<QueryFn>,
+}
+
+/// The API of one installation. Shared by all connections.
+pub struct Api {
+    settings: Settings,
+    redactor: Redactor,
+    cursors: Cursors,
+    ids: Mutex<EventIds>,
+    in_flight: InFlight,
+    system: System,
+    store: Arc<dyn EventStore>,
+    sink: Arc<dyn EventSink>,
+    queries: Option<QueryFn>,
+}
+
+/// A request that was carried out.
+enum Finished {
+    /// It changed something, and its event is durable.
+    Changed { answer: Answer, receipt: Receipt, log_micros: u64 },
+    /// It changed nothing; its event is still to be put.
+    Answered { answer: Answer, kind: Kind },
+}
+
+impl Api {
+    /// The API of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            settings: parts.settings,
+            redactor: parts.redactor,
+            cursors: parts.cursors,
+            ids: Mutex::new(parts.ids),
+            in_flight: InFlight::default(),
+            system: parts.system,
+            store: parts.store,
+            sink: parts.sink,
+            queries: parts.queries,
+        }
+    }
+
+    /// Takes the time at the first byte of a request.
+    pub fn arrival(&self) -> Arrival {
+        Arrival { received_at: (self.system.now)(), started: (self.system.monotonic)() }
+    }
+
+    /// Answers a request, whatever it is.
+    ///
+    /// Every request has exactly one event (I6), durable before the response exists (I1). A panic in a handler is a
+    /// recorded 500 (I9). Where the event cannot be made durable, the response is 503 and nothing has changed.
+    pub async fn handle(&self, received: Received) -> Response {
+        let event_id = self.next_id(&received.arrival);
+        let mut record = Record::begin(&self.settings, &self.redactor, &received, event_id);
+        let request_id = record.request_id().to_owned();
+        let instance = record.path().to_owned();
+        let response = match self.finish(&received, &mut record).await {
+            Ok(Finished::Changed { answer, receipt, log_micros }) => {
+                Response::new(answer, &receipt).with("server-timing", timing(log_micros))
+            }
+            Ok(Finished::Answered { answer, kind }) => {
+                let now = (self.system.monotonic)();
+                self.put(record, &request_id, &instance, answer, |record, answer| record.answered(kind, answer, now))
+                    .await
+            }
+            Err(problem) if problem.slug == Problem::unknown_outcome("").slug => {
+                Response::unrecorded(&problem, &request_id, &instance)
+            }
+            Err(problem) => {
+                let now = (self.system.monotonic)();
+                let answer = problem.to_answer(&request_id, &instance);
+                self.put(record, &request_id, &instance, answer, |record, answer| {
+                    record.refused(&self.redactor, &problem, answer, now)
+                })
+                .await
+            }
+        };
+        let response = response.with("x-request-id", request_id).with("cache-control", "no-store");
+        cors::headers(&received, &self.settings.cors_origins)
+            .into_iter()
+            .fold(response, |response, (name, value)| response.with(name, value))
+    }
+
+    async fn finish(&self, received: &Received, record: &mut Record) -> Result<Finished, Problem> {
+        let work = AssertUnwindSafe(self.dispatch(received, record));
+        work.catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(path = record.path(), "a handler panicked");
+            Err(Problem::internal("The server failed to handle the request."))
+        })
+    }
+
+    /// Makes the event of a request that changed nothing durable, and the response from its receipt.
+    async fn put(
+        &self,
+        record: Record,
+        request_id: &str,
+        instance: &str,
+        answer: Answer,
+        event: impl FnOnce(Record, &Answer) -> Event,
+    ) -> Response {
+        let begun = (self.system.monotonic)();
+        let kept = self.keep_body(&record).await;
+        let put = match kept {
+            Ok(()) => self.sink.put(vec![event(record, &answer)]).await,
+            Err(error) => Err(error),
+        };
+        let receipt = put.and_then(|receipts| {
+            let missing = || Error::new(ErrorKind::Unknown, "the sink gave no receipt");
+            receipts.into_iter().next().ok_or_else(missing)
+        });
+        match receipt {
+            Ok(receipt) => {
+                let micros = (self.system.monotonic)().saturating_sub(begun);
+                Response::new(answer, &receipt).with("server-timing", timing(micros))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a request could not be recorded");
+                let problem = Problem::unavailable("The request could not be recorded; nothing has changed.");
+                Response::unrecorded(&problem, request_id, instance)
+            }
+        }
+    }
+
+    async fn keep_body(&self, record: &Record) -> Result<(), Error> {
+        match record.body_aside() {
+            Some((key, body)) => self.store.set_aside(key, body.as_bytes()).await,
+            None => Ok(()),
+        }
+    }
+
+    fn next_id(&self, arrival: &Arrival) -> EventId {
+        let random = (self.system.random)();
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).next(arrival.received_at, random)
+    }
+}
+
+/// `Server-Timing`: how long the log took, milliseconds.
+fn timing(micros: u64) -> String {
+    format!("log;dur={}.{:03}", micros / 1_000, micros % 1_000)
+}
+
+/// A store's error as the client sees it. What went wrong inside stays inside.
+fn unavailable(error: &Error) -> Problem {
+    tracing::error!(%error, "the store failed");
+    match error.kind() {
+        ErrorKind::Unknown => Problem::unknown_outcome(
+            "It is not known whether the change was made; read the entity before you repeat the request.",
+        ),
+        ErrorKind::Corrupt => Problem::internal("What is stored for this request is damaged."),
+        ErrorKind::Unavailable | ErrorKind::Unusable => Problem::unavailable("The store cannot take the request now."),
+    }
+}

@@ -1,0 +1,75 @@
+//! A request as an adapter hands it over: nothing decoded, nothing normalised, nothing refused yet.
+
+use bytes::Bytes;
+use event::Timestamp;
+use http::HeaderMap;
+
+/// When a request began to be handled.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// The time of day.
+    pub received_at: Timestamp,
+    /// The monotonic clock, microseconds.
+    pub started: u64,
+}
+
+/// One request, whatever it is: any method, any path, any bytes.
+#[derive(Debug)]
+pub struct Received {
+    /// When it came.
+    pub arrival: Arrival,
+    /// Method as received.
+    pub method: String,
+    /// Path as received: neither decoded nor normalised.
+    pub path: String,
+    /// Query string as received, without the question mark.
+    pub query: Option<String>,
+    /// Headers; repeated ones keep all their values.
+    pub headers: HeaderMap,
+    /// The body, as far as it could be read.
+    pub body: ReceivedBody,
+    /// The client's address.
+    pub client_ip: Option<String>,
+    /// `HTTP/1.1` and the like.
+    pub protocol: Option<String>,
+    /// The gateway's id of the request; without one the event's own id serves.
+    pub request_id: Option<String>,
+    /// The invocation that handles it.
+    pub invocation_id: Option<String>,
+    /// Whether it is the process's first.
+    pub cold_start: Option<bool>,
+}
+
+/// What could be read of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceivedBody {
+    /// All of it.
+    Whole(Bytes),
+    /// It is larger than allowed; `size` bytes were announced, or read before reading stopped.
+    TooLarge {
+        /// Bytes.
+        size: u64,
+    },
+    /// It ended early, came too slowly or broke the protocol's rules.
+    Broken {
+        /// Bytes that came.
+        size: u64,
+        /// What went wrong, for the client and the log.
+        reason: &'static str,
+    },
+}
+
+impl Received {
+    /// The first value of a header, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Bytes of the body that came.
+    pub fn body_size(&self) -> u64 {
+        match &self.body {
+            ReceivedBody::Whole(bytes) => bytes.len() as u64,
+            ReceivedBody::TooLarge { size } | ReceivedBody::Broken { size, .. } => *size,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What goes out. A response is made from an answer and the receipt of its event, in that order.
+
+use bytes::Bytes;
+use event::EventId;
+
+use crate::receipt::Receipt;
+
+/// What to tell the client, before the event of it is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers; names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// A JSON answer.
+    pub fn json(status: u16, body: &impl serde::Serialize) -> Self {
+        // Answers are made of maps with string keys, strings and numbers: they have a JSON form.
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        Self::of(status, "application/json", body)
+    }
+
+    /// An answer with a body of any type.
+    pub fn of(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+        Self { status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
+    }
+
+    /// An answer without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The value of a header that was set.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// What goes to the client.
+///
+/// It can be built from an answer only with the [`Receipt`] of the event that records it: no response leaves before
+/// its event is durable (I1). The one exception says just that nothing was recorded.
+#[derive(Debug)]
+pub struct Response {
+    answer: Answer,
+    event_id: Option<EventId>,
+}
+
+impl Response {
+    /// The answer to a request whose event is durable.
+    #[must_use]
+    pub fn new(answer: Answer, receipt: &Receipt) -> Self {
+        let event_id = receipt.event_id();
+        Self { answer: answer.with("daybook-event-id", event_id.to_string()), event_id: Some(event_id) }
+    }
+
+    /// 503: the event could not be made durable. `problem` says whether anything may have changed.
+    #[must_use]
+    pub fn unrecorded(problem: &super::Problem, request_id: &str, instance: &str) -> Self {
+        let mut answer = problem.to_answer(request_id, instance);
+        answer.status = 503;
+        Self { answer, event_id: None }
+    }
+
+    /// The event that records the request; `None` if it could not be recorded.
+    pub fn event_id(&self) -> Option<EventId> {
+        self.event_id
+    }
+
+    /// HTTP status.
+    pub fn status(&self) -> u16 {
+        self.answer.status
+    }
+
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.answer.header(name)
+    }
+
+    /// Body.
+    pub fn body(&self) -> &Bytes {
+        &self.answer.body
+    }
+
+    /// Adds a header that belongs to the connection rather than to the answer.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.answer = self.answer.with(name, value);
+        self
+    }
+
+    /// As the `http` crate has it. A header value that is not fit for HTTP is left out.
+    pub fn into_http<B: From<Bytes>>(self) -> http::Response<B> {
+        let mut response = http::Response::new(B::from(self.answer.body));
+        *response.status_mut() = http::StatusCode::from_u16(self.answer.status).unwrap_or_default();
+        for (name, value) in self.answer.headers {
+            if let Ok(value) = http::HeaderValue::from_str(&value) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        response
+    }
+}

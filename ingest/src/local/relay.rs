@@ -1,0 +1,51 @@
+//! The relay of one machine: committed batches become raw objects.
+
+use event::{Timestamp, key};
+use std::path::Path;
+
+use super::files::write_durably;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::sqlite::SqliteStore;
+
+/// Size at which a raw object is full, bytes. The last batch may bring it over.
+const OBJECT_BYTES: usize = 64 << 20;
+
+/// What a run of the relay did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Relayed {
+    /// Objects written.
+    pub objects: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Their size.
+    pub bytes: u64,
+}
+
+/// Writes every batch that no raw object has yet to `raw/dt=…/hour=…/….ndjson.gz` under `folder`.
+///
+/// A raw object is the gzip members of consecutive batches, concatenated: nothing is compressed anew. It is written
+/// aside, synced, renamed, its folder synced, and only then marked as relayed. A kill in between leaves an object that
+/// a later run writes again under another name: a duplicate in `raw/` alone, which the compactor drops (I1, I2).
+///
+/// # Errors
+/// The store's or the disk's; what was marked until then stays relayed.
+pub async fn drain(store: &SqliteStore, folder: &Path, now: Timestamp) -> Result<Relayed> {
+    let mut relayed = Relayed::default();
+    loop {
+        let after = store.relayed_to().await?;
+        let batches = store.batches(after, OBJECT_BYTES).await?;
+        let (Some(first), Some(last)) = (batches.first(), batches.last()) else { return Ok(relayed) };
+        let (first_seq, last_seq) = (first.seq, last.seq);
+        let key = key::raw(now, &format!("{}-{first_seq:012}-{last_seq:012}", store.store_id()));
+        relayed.objects += 1;
+        relayed.events += batches.iter().map(|batch| batch.events).sum::<u64>();
+        let members: Vec<u8> = batches.into_iter().flat_map(|batch| batch.member).collect();
+        relayed.bytes += members.len() as u64;
+        let path = folder.join(&key);
+        tokio::task::spawn_blocking(move || write_durably(&path, &members))
+            .await
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            .map_err(|error| Error::new(ErrorKind::Unavailable, format!("cannot write {key}")).with_source(error))?;
+        store.mark_relayed(first_seq, last_seq, key).await?;
+    }
+}

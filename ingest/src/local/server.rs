@@ -1,0 +1,148 @@
+//! HTTP/1.1 on one machine, by hyper.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::FutureExt;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+use crate::api::Api;
+use crate::http::{Arrival, Received, ReceivedBody, limits};
+
+/// How long a client may take for its headers, or between two pieces of a body.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take for a whole body.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
+/// How long requests under way have to end after a stop was asked for.
+const DRAIN: Duration = Duration::from_secs(8);
+/// Most headers: as many as fit into [`limits::HEADERS`] bytes, so that our own limit answers, not the parser's.
+const MAX_HEADERS: usize = 2_560;
+/// Largest head that is parsed, bytes; larger ones are answered by the parser.
+const MAX_HEAD: usize = 64 << 10;
+
+/// Serves the API until `stop` resolves; then stops accepting and lets the requests under way end.
+pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: impl Future<Output = ()>) {
+    let connections = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                // Small answers must not wait for more to come.
+                let _ = stream.set_nodelay(true);
+                let api = Arc::clone(&api);
+                let service = service_fn(move |request| answer(Arc::clone(&api), peer, request));
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(PATIENCE)
+                    .max_buf_size(MAX_HEAD)
+                    .max_headers(MAX_HEADERS)
+                    .half_close(true)
+                    .serve_connection(TokioIo::new(stream), service);
+                tokio::spawn(connections.watch(connection).map(|ended| {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                }));
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: connections that end will free some.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    if timeout(DRAIN, connections.shutdown()).await.is_err() {
+        tracing::warn!("requests were still under way when the time to end them was over");
+    }
+}
+
+async fn answer(
+    api: Arc<Api>,
+    peer: SocketAddr,
+    request: http::Request<Incoming>,
+) -> Result<http::Response<Full<Bytes>>, Infallible> {
+    let arrival = api.arrival();
+    let handled = std::panic::AssertUnwindSafe(async {
+        let received = receive(arrival, peer, request).await;
+        api.handle(received).await.into_http()
+    });
+    // The API turns a handler's panic into a recorded answer; this net is for what lies around it.
+    Ok(handled.catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("recording a request panicked");
+        let mut response = http::Response::new(Full::default());
+        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    }))
+}
+
+/// Reads a request whole, within the limits.
+async fn receive(arrival: Arrival, peer: SocketAddr, request: http::Request<Incoming>) -> Received {
+    let (head, body) = request.into_parts();
+    let path = match head.uri.path() {
+        "" => head.uri.to_string(),
+        path => path.to_owned(),
+    };
+    Received {
+        arrival,
+        method: head.method.as_str().to_owned(),
+        path,
+        query: head.uri.query().map(str::to_owned),
+        headers: head.headers,
+        body: read_body(body).await,
+        client_ip: Some(peer.ip().to_canonical().to_string()),
+        protocol: Some(format!("{:?}", head.version)),
+        request_id: None,
+        invocation_id: None,
+        cold_start: None,
+    }
+}
+
+/// Reads a body up to the limit. What is over it is not read at all: the connection ends with the answer.
+async fn read_body(body: Incoming) -> ReceivedBody {
+    let announced = body.size_hint().lower();
+    if announced > limits::BODY as u64 {
+        return ReceivedBody::TooLarge { size: announced };
+    }
+    let mut size = 0;
+    match timeout(BODY_PATIENCE, read_frames(body, &mut size)).await {
+        Ok(received) => received,
+        Err(_) => ReceivedBody::Broken { size, reason: "The body did not come in time." },
+    }
+}
+
+async fn read_frames(mut body: Incoming, size: &mut u64) -> ReceivedBody {
+    let mut bytes = BytesMut::new();
+    loop {
+        let frame = match timeout(PATIENCE, body.frame()).await {
+            Ok(frame) => frame,
+            Err(_) => return ReceivedBody::Broken { size: *size, reason: "The body did not come in time." },
+        };
+        match frame {
+            None => return ReceivedBody::Whole(bytes.freeze()),
+            Some(Err(_)) => return ReceivedBody::Broken { size: *size, reason: "The body ended before it was whole." },
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else { continue };
+                *size += data.len() as u64;
+                if *size > limits::BODY as u64 {
+                    return ReceivedBody::TooLarge { size: *size };
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+    }
+}

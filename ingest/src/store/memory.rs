@@ -1,0 +1,143 @@
+//! The reference implementation of both ports: what they mean, without a disk. For tests.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use event::domain::{State, submission};
+use event::{Event, Timestamp};
+
+use super::{Append, Appended, EntityRef, EventSink, EventStore, Item, Kept, ListOf, ListQuery, Listed, Stored};
+use crate::error::Result;
+use crate::receipt::Receipt;
+
+/// A store and sink in memory; "durable" lasts as long as the process.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    log: Vec<Event>,
+    states: BTreeMap<EntityRef, Stored>,
+    changes: BTreeMap<EntityRef, Vec<Event>>,
+    kept: BTreeMap<String, Kept>,
+    aside: BTreeMap<String, Vec<u8>>,
+}
+
+impl MemoryStore {
+    /// Every event so far, in the order in which they became durable.
+    pub fn log(&self) -> Vec<Event> {
+        self.lock().log.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl EventStore for MemoryStore {
+    async fn load(&self, entity: &EntityRef) -> Result<Option<Stored>> {
+        Ok(self.lock().states.get(entity).cloned())
+    }
+
+    async fn append(&self, append: Append) -> Result<Appended> {
+        let mut inner = self.lock();
+        if let Some(keep) = &append.keep
+            && let Some(kept) = inner.kept.get(&keep.scope)
+            && kept.expires_at > append.event.received_at.micros()
+        {
+            return Ok(Appended::Known(kept.clone()));
+        }
+        let changes = inner.changes.entry(append.entity.clone()).or_default();
+        if changes.last().is_some_and(|last| last.event_id == append.event.event_id) {
+            return Ok(Appended::Done(Receipt::new(append.event.event_id)));
+        }
+        if changes.last().and_then(|last| last.entity_version).unwrap_or(0) != append.expected {
+            return Ok(Appended::Conflict);
+        }
+        changes.push(append.event.clone());
+        if let Some(new) = append.state {
+            let stored = Stored {
+                version: append.expected + 1,
+                state: new.state,
+                event_id: append.event.event_id,
+                event_hash: append.event.event_hash.clone(),
+                deleted: new.deleted,
+            };
+            inner.states.insert(append.entity, stored);
+        }
+        if let Some(keep) = append.keep {
+            inner.kept.insert(keep.scope, keep.kept);
+        }
+        let receipt = Receipt::new(append.event.event_id);
+        inner.log.push(append.event);
+        Ok(Appended::Done(receipt))
+    }
+
+    async fn kept(&self, scope: &str, now: Timestamp) -> Result<Option<Kept>> {
+        Ok(self.lock().kept.get(scope).filter(|kept| kept.expires_at > now.micros()).cloned())
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Listed>> {
+        let inner = self.lock();
+        let before = |id: &str| query.before.as_deref().is_none_or(|before| id < before);
+        Ok(match &query.of {
+            ListOf::States { kind, filters } => inner
+                .states
+                .iter()
+                .rev()
+                .filter(|(entity, stored)| {
+                    entity.tenant == query.tenant && entity.kind == *kind && !stored.deleted && before(&entity.id)
+                })
+                .filter(|(_, stored)| matches(&stored.state, filters))
+                .map(|(entity, stored)| Listed { id: entity.id.clone(), item: Item::State(stored.state.clone()) })
+                .take(query.limit)
+                .collect(),
+            ListOf::Submissions { user_id } => inner
+                .changes
+                .iter()
+                .rev()
+                .filter(|(entity, _)| {
+                    entity.tenant == query.tenant && entity.kind == submission::ENTITY && before(&entity.id)
+                })
+                .filter_map(|(entity, events)| events.first().map(|event| (entity, event)))
+                .filter(|(_, event)| event.user_id.as_ref() == Some(user_id))
+                .map(|(entity, event)| Listed { id: entity.id.clone(), item: Item::Event(Box::new(event.clone())) })
+                .take(query.limit)
+                .collect(),
+        })
+    }
+
+    async fn history(&self, entity: &EntityRef, after: i64, limit: usize) -> Result<Vec<Event>> {
+        let inner = self.lock();
+        let changes = inner.changes.get(entity).map_or(&[][..], Vec::as_slice);
+        let newer = changes.iter().filter(|event| event.entity_version.unwrap_or(0) > after);
+        Ok(newer.take(limit).cloned().collect())
+    }
+
+    async fn set_aside(&self, key: &str, body: &[u8]) -> Result<()> {
+        self.lock().aside.insert(key.to_owned(), body.to_vec());
+        Ok(())
+    }
+
+    async fn read_aside(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.lock().aside.get(key).cloned())
+    }
+}
+
+#[async_trait]
+impl EventSink for MemoryStore {
+    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+        let receipts = events.iter().map(|event| Receipt::new(event.event_id)).collect();
+        self.lock().log.extend(events);
+        Ok(receipts)
+    }
+}
+
+fn matches(state: &State, filters: &[(&'static str, String)]) -> bool {
+    let fields: serde_json::Value = serde_json::from_str(state.as_str()).unwrap_or_default();
+    filters.iter().all(|(name, value)| fields.get(name).and_then(|field| field.as_str()) == Some(value))
+}

@@ -1,0 +1,270 @@
+//! What one commit writes: the rows of each change, and the batch of lines they share.
+
+use event::{EventId, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::member;
+use crate::receipt::Receipt;
+use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState};
+
+/// An event ready to be written: rendered by the caller, so that the writer does as little as it can.
+#[derive(Debug)]
+pub struct Line {
+    id: EventId,
+    json: Vec<u8>,
+}
+
+impl Line {
+    pub fn of(event: &event::Event) -> Self {
+        Self { id: event.event_id, json: event.to_line() }
+    }
+}
+
+/// A change ready to be written.
+#[derive(Debug)]
+pub struct Change {
+    line: Line,
+    event_hash: String,
+    received_at: Timestamp,
+    user_id: Option<String>,
+    entity: EntityRef,
+    expected: i64,
+    state: Option<NewState>,
+    keep: Option<Keep>,
+}
+
+impl From<Append> for Change {
+    fn from(append: Append) -> Self {
+        Self {
+            line: Line::of(&append.event),
+            event_hash: append.event.event_hash,
+            received_at: append.event.received_at,
+            user_id: append.event.user_id,
+            entity: append.entity,
+            expected: append.expected,
+            state: append.state,
+            keep: append.keep,
+        }
+    }
+}
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub enum Work {
+    /// Make a change, with its state and kept answer.
+    Append(Box<Change>),
+    /// Keep events that change nothing.
+    Put(Vec<Line>),
+    /// Note that the batches from `first_seq` to `last_seq` stand in the raw object `key`.
+    Relayed { first_seq: i64, last_seq: i64, key: String },
+}
+
+/// What came of it. Receipts in here are given out after the commit only.
+#[derive(Debug)]
+pub enum Outcome {
+    Appended(Appended),
+    Put(Vec<Receipt>),
+    Relayed,
+}
+
+/// The log: one connection, and the number of the next batch.
+#[derive(Debug)]
+pub struct Log {
+    connection: Connection,
+    next_seq: i64,
+}
+
+impl Log {
+    pub fn open(connection: Connection) -> rusqlite::Result<Self> {
+        let last: i64 = connection.query_row("select coalesce(max(seq), 0) from batches", [], |row| row.get(0))?;
+        Ok(Self { connection, next_seq: last + 1 })
+    }
+
+    /// Does all the work in one transaction; outcomes in the order of the work.
+    pub fn commit<'a>(&mut self, work: impl Iterator<Item = &'a Work>) -> rusqlite::Result<Vec<Outcome>> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut batch = Batch::new(self.next_seq);
+        let outcomes = work.map(|work| apply(&transaction, &mut batch, work)).collect::<rusqlite::Result<_>>()?;
+        batch.insert(&transaction)?;
+        transaction.commit()?;
+        self.next_seq += i64::from(batch.events > 0);
+        Ok(outcomes)
+    }
+
+    /// Whether no transaction is left open: a failed one was rolled back.
+    pub fn is_clean(&self) -> bool {
+        self.connection.is_autocommit()
+    }
+}
+
+/// The lines of the commit under way.
+struct Batch {
+    seq: i64,
+    lines: Vec<u8>,
+    events: i64,
+    first: EventId,
+    last: EventId,
+}
+
+fn apply(transaction: &Transaction<'_>, batch: &mut Batch, work: &Work) -> rusqlite::Result<Outcome> {
+    match work {
+        Work::Append(change) => append(transaction, batch, change).map(Outcome::Appended),
+        Work::Put(lines) => {
+            for line in lines {
+                batch.push(line);
+            }
+            Ok(Outcome::Put(lines.iter().map(|line| Receipt::new(line.id)).collect()))
+        }
+        Work::Relayed { first_seq, last_seq, key } => {
+            transaction
+                .prepare_cached("insert or ignore into objects (last_seq, first_seq, key) values (?1, ?2, ?3)")?
+                .execute(params![last_seq, first_seq, key])?;
+            Ok(Outcome::Relayed)
+        }
+    }
+}
+
+/// One change: checks what it expects, writes its rows, adds its line (I4, I5).
+fn append(transaction: &Transaction<'_>, batch: &mut Batch, change: &Change) -> rusqlite::Result<Appended> {
+    if let Some(known) = known_answer(transaction, change)? {
+        return Ok(Appended::Known(known));
+    }
+    let appended = match &change.state {
+        Some(new) => append_state(transaction, batch, change, new)?,
+        None => append_submission(transaction, batch, change)?,
+    };
+    if let (Appended::Done(_), Some(keep)) = (&appended, &change.keep) {
+        let answer =
+            serde_json::to_string(&keep.kept).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        transaction
+            .prepare_cached("insert or replace into kept (scope, answer, expires_at) values (?1, ?2, ?3)")?
+            .execute(params![keep.scope, answer, keep.kept.expires_at])?;
+    }
+    Ok(appended)
+}
+
+fn known_answer(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<Option<Kept>> {
+    let Some(keep) = &change.keep else { return Ok(None) };
+    let answer: Option<String> = transaction
+        .prepare_cached("select answer from kept where scope = ?1 and expires_at > ?2")?
+        .query_row(params![keep.scope, change.received_at.micros()], |row| row.get(0))
+        .optional()?;
+    let kept: Option<Kept> = answer.and_then(|answer| serde_json::from_str(&answer).ok());
+    Ok(kept.filter(|kept| kept.event_id != change.line.id))
+}
+
+fn append_state(
+    transaction: &Transaction<'_>,
+    batch: &mut Batch,
+    change: &Change,
+    new: &NewState,
+) -> rusqlite::Result<Appended> {
+    let EntityRef { tenant, kind, id } = &change.entity;
+    let current: Option<(i64, [u8; 16])> = transaction
+        .prepare_cached("select version, event_id from states where tenant = ?1 and kind = ?2 and id = ?3")?
+        .query_row(params![tenant, kind, id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if current.is_some_and(|(_, event_id)| event_id == *change.line.id.as_bytes()) {
+        return Ok(Appended::Done(Receipt::new(change.line.id)));
+    }
+    if current.map_or(0, |(version, _)| version) != change.expected {
+        return Ok(Appended::Conflict);
+    }
+    let version = change.expected + 1;
+    transaction
+        .prepare_cached(
+            "insert or replace into states (tenant, kind, id, version, state, event_id, event_hash, deleted)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            tenant,
+            kind,
+            id,
+            version,
+            new.state.as_str(),
+            change.line.id.as_bytes(),
+            change.event_hash,
+            new.deleted
+        ])?;
+    let place = batch.push(&change.line);
+    transaction
+        .prepare_cached("insert into versions (tenant, kind, id, version, seq, place) values (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![tenant, kind, id, version, batch.seq, place])?;
+    Ok(Appended::Done(Receipt::new(change.line.id)))
+}
+
+fn append_submission(transaction: &Transaction<'_>, batch: &mut Batch, change: &Change) -> rusqlite::Result<Appended> {
+    let added = transaction
+        .prepare_cached(
+            "insert or ignore into submissions (tenant, user_id, id, seq, place) values (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            change.entity.tenant,
+            change.user_id.as_deref().unwrap_or_default(),
+            change.line.id.as_bytes(),
+            batch.seq,
+            batch.events
+        ])?;
+    if added > 0 {
+        batch.push(&change.line);
+    }
+    Ok(Appended::Done(Receipt::new(change.line.id)))
+}
+
+impl Batch {
+    fn new(seq: i64) -> Self {
+        Self { seq, lines: Vec::new(), events: 0, first: EventId::from_u128(u128::MAX), last: EventId::from_u128(0) }
+    }
+
+    /// Adds a line and gives its place.
+    fn push(&mut self, line: &Line) -> i64 {
+        self.lines.extend_from_slice(&line.json);
+        self.lines.push(b'\n');
+        self.first = self.first.min(line.id);
+        self.last = self.last.max(line.id);
+        self.events += 1;
+        self.events - 1
+    }
+
+    fn insert(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        if self.events == 0 {
+            return Ok(());
+        }
+        let member =
+            member::compress(&self.lines).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        transaction
+            .prepare_cached("insert into batches (seq, first_id, last_id, events, member) values (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![self.seq, self.first.as_bytes(), self.last.as_bytes(), self.events, member])?;
+        // Answers whose time has come go a few at a time, on the back of a commit that happens anyway.
+        let now = Timestamp::from_micros(micros_of(self.last));
+        transaction
+            .prepare_cached("delete from kept where scope in (select scope from kept where expires_at <= ?1 limit 4)")?
+            .execute(params![now.micros()])?;
+        Ok(())
+    }
+}
+
+/// The time in a UUIDv7, microseconds.
+fn micros_of(id: EventId) -> i64 {
+    i64::try_from(id.as_u128() >> 80).unwrap_or(0) * 1_000
+}
+
+impl Work {
+    /// How many lines it adds at most.
+    pub fn events(&self) -> usize {
+        match self {
+            Self::Append(_) => 1,
+            Self::Put(lines) => lines.len(),
+            Self::Relayed { .. } => 0,
+        }
+    }
+
+    /// How many bytes of lines it adds at most.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Append(change) => change.line.json.len(),
+            Self::Put(lines) => lines.iter().map(|line| line.json.len()).sum(),
+            Self::Relayed { .. } => 0,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! One batch of lines as one gzip member (RFC 1952) that says its own size.
+//!
+//! Members can be concatenated to a valid gzip file. As in BGZF, an extra field holds the member's size, so that a
+//! reader can jump from member to member and inflate them in parallel.
+
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::DeflateEncoder;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The extra field's id, and its length: four bytes, the member's size in bytes, little-endian.
+const FIELD_ID: [u8; 2] = *b"DB";
+/// Ten fixed bytes, the extra fields' length, the field's id and length, the size.
+const HEADER: usize = 10 + 2 + 4 + 4;
+
+/// Compresses lines, each of which ends with a line feed.
+pub fn compress(lines: &[u8]) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| Error::new(ErrorKind::Unavailable, "compressing a batch").with_source(error);
+    let mut out = Vec::with_capacity(HEADER + lines.len() / 3);
+    // ID1, ID2, deflate, FEXTRA, no time, no extra flags, unknown system.
+    out.extend_from_slice(&[0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255]);
+    out.extend_from_slice(&[8, 0, FIELD_ID[0], FIELD_ID[1], 4, 0, 0, 0, 0, 0]);
+    let mut encoder = DeflateEncoder::new(out, Compression::new(1));
+    encoder.write_all(lines).map_err(failed)?;
+    let mut out = encoder.finish().map_err(failed)?;
+    out.extend_from_slice(&crc32fast::hash(lines).to_le_bytes());
+    // Both sizes are modulo 2^32 by the format; batches are bounded far below it.
+    let inflated = u32::try_from(lines.len() & 0xffff_ffff).unwrap_or(u32::MAX);
+    out.extend_from_slice(&inflated.to_le_bytes());
+    let size = u32::try_from(out.len())
+        .map_err(|error| Error::new(ErrorKind::Unavailable, "a batch over 4 GiB").with_source(error))?;
+    out[HEADER - 4..HEADER].copy_from_slice(&size.to_le_bytes());
+    Ok(out)
+}
+
+/// Inflates one member or several, checking every checksum.
+pub fn inflate(member: &[u8]) -> Result<Vec<u8>> {
+    let mut lines = Vec::with_capacity(member.len() * 4);
+    MultiGzDecoder::new(member)
+        .read_to_end(&mut lines)
+        .map_err(|error| Error::new(ErrorKind::Corrupt, "a stored batch is damaged").with_source(error))?;
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_say_their_size_and_can_be_concatenated() {
+        let (a, b) = (compress(b"{\"a\":1}\n").unwrap(), compress(b"{\"b\":2}\n{\"c\":3}\n").unwrap());
+        for member in [&a, &b] {
+            let size = u32::from_le_bytes(member[16..20].try_into().unwrap());
+            assert_eq!(size as usize, member.len());
+        }
+        assert_eq!(inflate(&[a, b].concat()).unwrap(), b"{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");
+    }
+
+    #[test]
+    fn a_flipped_bit_is_found() {
+        let member = compress(&b"{\"a\":\"some text that is long enough\"}\n".repeat(9)).unwrap();
+        for at in HEADER..member.len() {
+            let mut damaged = member.clone();
+            damaged[at] ^= 4;
+            assert!(inflate(&damaged).is_err(), "byte {at}");
+        }
+        assert!(inflate(&member[..member.len() - 1]).is_err());
+    }
+}

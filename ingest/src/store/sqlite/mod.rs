@@ -1,0 +1,202 @@
+//! Both ports on one machine: a SQLite database whose log is one gzip member per commit.
+
+mod commit;
+mod member;
+mod outbox;
+mod read;
+mod schema;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use event::{Event, EventId, Timestamp};
+use rusqlite::{Connection, OptionalExtension};
+
+use self::commit::{Change, Line, Outcome, Work};
+use self::writer::Writer;
+use super::{Append, Appended, EntityRef, EventSink, EventStore, Kept, ListQuery, Listed, Stored};
+use crate::error::{Error, ErrorKind, Result};
+use crate::local::files;
+use crate::receipt::Receipt;
+
+pub use outbox::Batch;
+
+/// The database's file name within the data folder.
+const FILE: &str = "store.db";
+
+/// The store and sink of one machine.
+///
+/// One process at a time has it open: a lock beside the database says so. Everything acknowledged survives a kill and
+/// a power cut (`synchronous=FULL`).
+#[derive(Debug)]
+pub struct SqliteStore {
+    folder: PathBuf,
+    store_id: String,
+    writer: Writer,
+    readers: Arc<Readers>,
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the store in a data folder; creates it, or migrates an earlier version's.
+    ///
+    /// `random` names a new store; an existing one keeps its name.
+    ///
+    /// # Errors
+    /// Another process has it open, a later version wrote it, it is no Daybook database, or the disk refuses.
+    pub fn open(folder: &Path, random: [u8; 4]) -> Result<Self> {
+        let unusable = |what: &str, error: std::io::Error| {
+            Error::new(ErrorKind::Unusable, format!("cannot {what} {}", folder.display())).with_source(error)
+        };
+        files::create_folder_durably(folder).map_err(|error| unusable("create", error))?;
+        let lock = lock(folder)?;
+        let path = folder.join(FILE);
+        let connection = schema::open_writer(&path, &event::hex(&random))?;
+        let store_id = connection
+            .query_row("select value from meta where name = 'store_id'", [], |row| row.get(0))
+            .map_err(read::failed)?;
+        // The file's name in its folder must survive a power cut, too.
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unusable("sync", error))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            store_id,
+            writer: Writer::start(connection)?,
+            readers: Arc::new(Readers { path, idle: Mutex::default() }),
+            _lock: lock,
+        })
+    }
+
+    /// Whether a data folder has a store.
+    pub fn exists(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
+    /// The greatest event id so far; new ids must be above it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn last_event_id(&self) -> Result<Option<EventId>> {
+        self.read(|connection| {
+            let last: Option<[u8; 16]> = connection
+                .query_row("select max(last_id) from batches", [], |row| row.get(0))
+                .optional()
+                .map_err(read::failed)?
+                .flatten();
+            Ok(last.map(EventId::from_bytes))
+        })
+        .await
+    }
+
+    /// Whether the writer has stopped because it no longer knows what is on disk: nothing more will be acknowledged.
+    pub fn has_failed(&self) -> bool {
+        self.writer.has_failed()
+    }
+
+    async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
+        let readers = Arc::clone(&self.readers);
+        tokio::task::spawn_blocking(move || readers.with(read))
+            .await
+            .map_err(|error| Error::new(ErrorKind::Unavailable, "a read was cut off").with_source(error))?
+    }
+}
+
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join("store.lock");
+    let held = |reason: String| Error::new(ErrorKind::Unusable, reason);
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(|error| held(format!("cannot open {}", path.display())).with_source(error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(held(format!("{} is in use by another daybook process; stop it first", folder.display())))
+        }
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(held(format!("cannot lock {}", path.display())).with_source(error))
+        }
+    }
+}
+
+/// Connections that only read, one for each read that is under way.
+#[derive(Debug)]
+struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => schema::open_reader(&self.path)?,
+        };
+        let result = read(&connection);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        result
+    }
+}
+
+#[async_trait]
+impl EventStore for SqliteStore {
+    async fn load(&self, entity: &EntityRef) -> Result<Option<Stored>> {
+        let entity = entity.clone();
+        self.read(move |connection| read::load(connection, &entity)).await
+    }
+
+    async fn append(&self, append: Append) -> Result<Appended> {
+        match self.writer.run(Work::Append(Box::new(Change::from(append)))).await? {
+            Outcome::Appended(appended) => Ok(appended),
+            _ => Err(writer::stopped()),
+        }
+    }
+
+    async fn kept(&self, scope: &str, now: Timestamp) -> Result<Option<Kept>> {
+        let scope = scope.to_owned();
+        self.read(move |connection| read::kept(connection, &scope, now.micros())).await
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Listed>> {
+        let query = query.clone();
+        self.read(move |connection| read::list(connection, &query)).await
+    }
+
+    async fn history(&self, entity: &EntityRef, after: i64, limit: usize) -> Result<Vec<Event>> {
+        let entity = entity.clone();
+        self.read(move |connection| read::history(connection, &entity, after, limit)).await
+    }
+
+    async fn set_aside(&self, key: &str, body: &[u8]) -> Result<()> {
+        let (path, body) = (self.folder.join(key), body.to_vec());
+        let written = tokio::task::spawn_blocking(move || files::write_durably(&path, &body)).await;
+        written
+            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            .map_err(|error| Error::new(ErrorKind::Unavailable, format!("cannot write {key}")).with_source(error))
+    }
+
+    async fn read_aside(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        match tokio::fs::read(self.folder.join(key)).await {
+            Ok(body) => Ok(Some(body)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::new(ErrorKind::Unavailable, format!("cannot read {key}")).with_source(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl EventSink for SqliteStore {
+    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.writer.run(Work::Put(events.iter().map(Line::of).collect())).await? {
+            Outcome::Put(receipts) => Ok(receipts),
+            _ => Err(writer::stopped()),
+        }
+    }
+}

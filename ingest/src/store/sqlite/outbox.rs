@@ -1,0 +1,138 @@
+//! The log as the relay and `verify` read it: batch by batch, in the order of the commits.
+
+use event::{Event, EventId};
+use rusqlite::{OptionalExtension, params};
+
+use super::commit::{Outcome, Work};
+use super::{SqliteStore, member, read, writer};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{EntityRef, Stored};
+
+/// One commit's lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Number of the commit, from 1 without a gap.
+    pub seq: i64,
+    /// How many lines.
+    pub events: u64,
+    /// The lines as one gzip member.
+    pub member: Vec<u8>,
+}
+
+impl Batch {
+    /// The batch's events.
+    ///
+    /// # Errors
+    /// A checksum or a line is wrong: the store is damaged.
+    pub fn decode(&self) -> Result<Vec<Event>> {
+        let damaged = |error: event::CodecError| {
+            Error::new(ErrorKind::Corrupt, format!("a line of batch {}", self.seq)).with_source(error)
+        };
+        let lines = member::inflate(&self.member)?;
+        let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| Event::from_line(line).map_err(damaged)).collect()
+    }
+}
+
+impl SqliteStore {
+    /// The store's own name, part of the names of its raw objects.
+    pub fn store_id(&self) -> &str {
+        &self.store_id
+    }
+
+    /// The number of the last batch that stands in a raw object; 0 if none does.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn relayed_to(&self) -> Result<i64> {
+        self.read(|connection| {
+            connection
+                .query_row("select coalesce(max(last_seq), 0) from objects", [], |row| row.get(0))
+                .map_err(read::failed)
+        })
+        .await
+    }
+
+    /// The batches after `after`, in order, until `bytes` of members are gathered; at least one if there is one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn batches(&self, after: i64, bytes: usize) -> Result<Vec<Batch>> {
+        self.read(move |connection| {
+            let mut statement = connection
+                .prepare_cached("select seq, events, member from batches where seq > ?1 order by seq")
+                .map_err(read::failed)?;
+            let mut rows = statement.query(params![after]).map_err(read::failed)?;
+            let (mut batches, mut gathered) = (Vec::new(), 0);
+            while gathered < bytes {
+                let Some(row) = rows.next().map_err(read::failed)? else { break };
+                let batch = (|| {
+                    let events: i64 = row.get(1)?;
+                    Ok(Batch { seq: row.get(0)?, events: events.unsigned_abs(), member: row.get(2)? })
+                })()
+                .map_err(read::failed)?;
+                gathered += batch.member.len();
+                batches.push(batch);
+            }
+            Ok(batches)
+        })
+        .await
+    }
+
+    /// Notes that the batches from `first_seq` to `last_seq` stand in the raw object `key`, durably.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub async fn mark_relayed(&self, first_seq: i64, last_seq: i64, key: String) -> Result<()> {
+        match self.writer.run(Work::Relayed { first_seq, last_seq, key }).await? {
+            Outcome::Relayed => Ok(()),
+            _ => Err(writer::stopped()),
+        }
+    }
+
+    /// Entities that have a state, in the order of tenant, kind and id, after `after`; at most `limit`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn entities(&self, after: Option<EntityRef>, limit: usize) -> Result<Vec<(EntityRef, Stored)>> {
+        let after = after.unwrap_or(EntityRef { tenant: String::new(), kind: String::new(), id: String::new() });
+        self.read(move |connection| {
+            read::rows(
+                connection,
+                "select tenant, kind, id, version, state, event_id, event_hash, deleted from states
+                 where (tenant, kind, id) > (?1, ?2, ?3) order by tenant, kind, id limit ?4",
+                params![after.tenant, after.kind, after.id, i64::try_from(limit).unwrap_or(i64::MAX)],
+                |row| {
+                    let entity = EntityRef { tenant: row.get(0)?, kind: row.get(1)?, id: row.get(2)? };
+                    let stored = Stored {
+                        version: row.get(3)?,
+                        state: event::domain::State::from_canonical(row.get(4)?),
+                        event_id: EventId::from_bytes(row.get(5)?),
+                        event_hash: row.get(6)?,
+                        deleted: row.get(7)?,
+                    };
+                    Ok((entity, stored))
+                },
+            )
+        })
+        .await
+    }
+
+    /// How many events the store has, and how many of them no raw object has yet.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn counts(&self) -> Result<(u64, u64)> {
+        self.read(|connection| {
+            let count = "select coalesce(sum(events), 0), coalesce(sum(events) filter (
+                             where seq > (select coalesce(max(last_seq), 0) from objects)), 0) from batches";
+            let counts: Option<(i64, i64)> = connection
+                .query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+                .map_err(read::failed)?;
+            let (all, waiting) = counts.unwrap_or_default();
+            Ok((all.unsigned_abs(), waiting.unsigned_abs()))
+        })
+        .await
+    }
+}
