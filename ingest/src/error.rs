@@ -11,7 +11,9 @@ pub enum ErrorKind {
     Unknown,
     /// What is stored is not what was written.
     Corrupt,
-    /// The store belongs to another version or another process, or the configuration is wrong.
+    /// Another process has the store open.
+    InUse,
+    /// The store belongs to another version, or to no Daybook at all, or cannot be opened.
     Unusable,
 }
 

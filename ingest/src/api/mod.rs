@@ -191,6 +191,8 @@ fn unavailable(error: &Error) -> Problem {
             "It is not known whether the change was made; read the entity before you repeat the request.",
         ),
         ErrorKind::Corrupt => Problem::internal("What is stored for this request is damaged."),
-        ErrorKind::Unavailable | ErrorKind::Unusable => Problem::unavailable("The store cannot take the request now."),
+        ErrorKind::Unavailable | ErrorKind::InUse | ErrorKind::Unusable => {
+            Problem::unavailable("The store cannot take the request now.")
+        }
     }
 }

@@ -32,11 +32,11 @@ pub struct Relayed {
 pub async fn drain(store: &SqliteStore, folder: &Path, now: Timestamp) -> Result<Relayed> {
     let mut relayed = Relayed::default();
     loop {
-        let after = store.relayed_to().await?;
-        let batches = store.batches(after, OBJECT_BYTES).await?;
+        let after = store.reader().relayed_to().await?;
+        let batches = store.reader().batches(after, OBJECT_BYTES).await?;
         let (Some(first), Some(last)) = (batches.first(), batches.last()) else { return Ok(relayed) };
         let (first_seq, last_seq) = (first.seq, last.seq);
-        let key = key::raw(now, &format!("{}-{first_seq:012}-{last_seq:012}", store.store_id()));
+        let key = key::raw(now, &format!("{}-{first_seq:012}-{last_seq:012}", store.reader().store_id()));
         relayed.objects += 1;
         relayed.events += batches.iter().map(|batch| batch.events).sum::<u64>();
         let members: Vec<u8> = batches.into_iter().flat_map(|batch| batch.member).collect();

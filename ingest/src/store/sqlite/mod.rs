@@ -4,16 +4,15 @@ mod commit;
 mod member;
 mod outbox;
 mod read;
+mod reader;
 mod schema;
 mod writer;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use event::{Event, EventId, Timestamp};
-use rusqlite::{Connection, OptionalExtension};
+use event::{Event, Timestamp};
 
 use self::commit::{Change, Line, Outcome, Work};
 use self::writer::Writer;
@@ -23,6 +22,7 @@ use crate::local::files;
 use crate::receipt::Receipt;
 
 pub use outbox::Batch;
+pub use reader::SqliteReader;
 
 /// The database's file name within the data folder.
 const FILE: &str = "store.db";
@@ -34,9 +34,8 @@ const FILE: &str = "store.db";
 #[derive(Debug)]
 pub struct SqliteStore {
     folder: PathBuf,
-    store_id: String,
+    reader: SqliteReader,
     writer: Writer,
-    readers: Arc<Readers>,
     _lock: File,
 }
 
@@ -55,16 +54,12 @@ impl SqliteStore {
         let lock = lock(folder)?;
         let path = folder.join(FILE);
         let connection = schema::open_writer(&path, &event::hex(&random))?;
-        let store_id = connection
-            .query_row("select value from meta where name = 'store_id'", [], |row| row.get(0))
-            .map_err(read::failed)?;
         // The file's name in its folder must survive a power cut, too.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unusable("sync", error))?;
         Ok(Self {
             folder: folder.to_owned(),
-            store_id,
+            reader: SqliteReader::open(folder)?,
             writer: Writer::start(connection)?,
-            readers: Arc::new(Readers { path, idle: Mutex::default() }),
             _lock: lock,
         })
     }
@@ -74,32 +69,14 @@ impl SqliteStore {
         folder.join(FILE).exists()
     }
 
-    /// The greatest event id so far; new ids must be above it.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn last_event_id(&self) -> Result<Option<EventId>> {
-        self.read(|connection| {
-            let last: Option<[u8; 16]> = connection
-                .query_row("select max(last_id) from batches", [], |row| row.get(0))
-                .optional()
-                .map_err(read::failed)?
-                .flatten();
-            Ok(last.map(EventId::from_bytes))
-        })
-        .await
+    /// The store's reading side.
+    pub fn reader(&self) -> &SqliteReader {
+        &self.reader
     }
 
     /// Whether the writer has stopped because it no longer knows what is on disk: nothing more will be acknowledged.
     pub fn has_failed(&self) -> bool {
         self.writer.has_failed()
-    }
-
-    async fn read<T: Send + 'static>(&self, read: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
-        let readers = Arc::clone(&self.readers);
-        tokio::task::spawn_blocking(move || readers.with(read))
-            .await
-            .map_err(|error| Error::new(ErrorKind::Unavailable, "a read was cut off").with_source(error))?
     }
 }
 
@@ -114,7 +91,8 @@ fn lock(folder: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
-            Err(held(format!("{} is in use by another daybook process; stop it first", folder.display())))
+            let reason = format!("{} is in use by another daybook process; stop it first", folder.display());
+            Err(Error::new(ErrorKind::InUse, reason))
         }
         Err(std::fs::TryLockError::Error(error)) => {
             Err(held(format!("cannot lock {}", path.display())).with_source(error))
@@ -122,31 +100,11 @@ fn lock(folder: &Path) -> Result<File> {
     }
 }
 
-/// Connections that only read, one for each read that is under way.
-#[derive(Debug)]
-struct Readers {
-    path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
-}
-
-impl Readers {
-    fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => schema::open_reader(&self.path)?,
-        };
-        let result = read(&connection);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        result
-    }
-}
-
 #[async_trait]
 impl EventStore for SqliteStore {
     async fn load(&self, entity: &EntityRef) -> Result<Option<Stored>> {
         let entity = entity.clone();
-        self.read(move |connection| read::load(connection, &entity)).await
+        self.reader.read(move |connection| read::load(connection, &entity)).await
     }
 
     async fn append(&self, append: Append) -> Result<Appended> {
@@ -158,17 +116,17 @@ impl EventStore for SqliteStore {
 
     async fn kept(&self, scope: &str, now: Timestamp) -> Result<Option<Kept>> {
         let scope = scope.to_owned();
-        self.read(move |connection| read::kept(connection, &scope, now.micros())).await
+        self.reader.read(move |connection| read::kept(connection, &scope, now.micros())).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Vec<Listed>> {
         let query = query.clone();
-        self.read(move |connection| read::list(connection, &query)).await
+        self.reader.read(move |connection| read::list(connection, &query)).await
     }
 
     async fn history(&self, entity: &EntityRef, after: i64, limit: usize) -> Result<Vec<Event>> {
         let entity = entity.clone();
-        self.read(move |connection| read::history(connection, &entity, after, limit)).await
+        self.reader.read(move |connection| read::history(connection, &entity, after, limit)).await
     }
 
     async fn set_aside(&self, key: &str, body: &[u8]) -> Result<()> {

@@ -4,7 +4,7 @@ use event::{Event, EventId};
 use rusqlite::{OptionalExtension, params};
 
 use super::commit::{Outcome, Work};
-use super::{SqliteStore, member, read, writer};
+use super::{SqliteReader, SqliteStore, member, read, writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{EntityRef, Stored};
 
@@ -34,12 +34,7 @@ impl Batch {
     }
 }
 
-impl SqliteStore {
-    /// The store's own name, part of the names of its raw objects.
-    pub fn store_id(&self) -> &str {
-        &self.store_id
-    }
-
+impl SqliteReader {
     /// The number of the last batch that stands in a raw object; 0 if none does.
     ///
     /// # Errors
@@ -77,17 +72,6 @@ impl SqliteStore {
             Ok(batches)
         })
         .await
-    }
-
-    /// Notes that the batches from `first_seq` to `last_seq` stand in the raw object `key`, durably.
-    ///
-    /// # Errors
-    /// The writer's.
-    pub async fn mark_relayed(&self, first_seq: i64, last_seq: i64, key: String) -> Result<()> {
-        match self.writer.run(Work::Relayed { first_seq, last_seq, key }).await? {
-            Outcome::Relayed => Ok(()),
-            _ => Err(writer::stopped()),
-        }
     }
 
     /// Entities that have a state, in the order of tenant, kind and id, after `after`; at most `limit`.
@@ -134,5 +118,18 @@ impl SqliteStore {
             Ok((all.unsigned_abs(), waiting.unsigned_abs()))
         })
         .await
+    }
+}
+
+impl SqliteStore {
+    /// Notes that the batches from `first_seq` to `last_seq` stand in the raw object `key`, durably.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub async fn mark_relayed(&self, first_seq: i64, last_seq: i64, key: String) -> Result<()> {
+        match self.writer.run(Work::Relayed { first_seq, last_seq, key }).await? {
+            Outcome::Relayed => Ok(()),
+            _ => Err(writer::stopped()),
+        }
     }
 }

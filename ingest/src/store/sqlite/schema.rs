@@ -85,6 +85,23 @@ pub fn open_writer(path: &Path, store_id: &str) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Checks that a database is Daybook's and of this version.
+pub fn check(connection: &Connection, path: &Path) -> Result<()> {
+    let number = |pragma: &str| {
+        connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(|error| unusable(path, error))
+    };
+    if number("application_id")? != APPLICATION_ID {
+        return Err(refusal(path, "is not a Daybook database; choose another folder with --data"));
+    }
+    match usize::try_from(number("user_version")?).unwrap_or(usize::MAX) {
+        version if version > MIGRATIONS.len() => Err(later(path, version)),
+        version if version < MIGRATIONS.len() => {
+            Err(refusal(path, "was written by an earlier version of Daybook; start the server once to migrate it"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Opens a connection that only reads.
 pub fn open_reader(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -121,7 +138,7 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Res
         return Err(refusal(path, "is not a Daybook database; choose another folder with --data"));
     }
     if version > migrations.len() {
-        return Err(refusal(path, &format!("was written by a later version of Daybook (format {version}); upgrade")));
+        return Err(later(path, version));
     }
     let transaction = connection.transaction().map_err(|error| unusable(path, error))?;
     for migration in &migrations[version..] {
@@ -129,6 +146,10 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Res
     }
     let marks = format!("pragma application_id = {APPLICATION_ID}; pragma user_version = {};", migrations.len());
     transaction.execute_batch(&marks).and_then(|()| transaction.commit()).map_err(|error| unusable(path, error))
+}
+
+fn later(path: &Path, version: usize) -> Error {
+    refusal(path, &format!("was written by a later version of Daybook (format {version}); upgrade"))
 }
 
 fn refusal(path: &Path, reason: &str) -> Error {
