@@ -158,6 +158,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "whoever runs the test says whether to write the golden file anew")]
     fn golden() {
         let shape = serde_json::json!({
             "schema": iceberg_schema().unwrap(),

@@ -11,16 +11,16 @@ use crate::support::{DAY, HOUR, World, at, check_table, events, gzip, key, lines
 #[tokio::test]
 async fn every_line_becomes_its_row() {
     let world = World::new().await;
-    let input = events(1, DAY, 1_000_000, 20_000);
-    world.put_events(&key(0, "a"), &input[..12_000]);
-    world.put_events(&key(1, "b"), &input[12_000..]);
+    let input = events(1, DAY, 1_000_000, 10_000);
+    world.put_events(&key(0, "a"), &input[..6_000]);
+    world.put_events(&key(1, "b"), &input[6_000..]);
     let summary = world.compact().await;
-    assert_eq!((summary.counts.objects, summary.counts.rows, summary.files, summary.commits), (2, 20_000, 1, 1));
+    assert_eq!((summary.counts.objects, summary.counts.rows, summary.files, summary.commits), (2, 10_000, 1, 1));
     assert!(summary.bytes_out > 0 && summary.bytes_in > summary.bytes_out / 4);
     assert_eq!(summary.left.objects, 0);
     world.check(&input).await;
     let rows = world.rows().await;
-    let last = &rows[&input[19_999].event_id.to_string()];
+    let last = &rows[&input[9_999].event_id.to_string()];
     assert_eq!(last[last.len() - 2].as_deref(), Some(key(1, "b").as_str()), "lineage");
     assert_eq!(last[last.len() - 1].as_deref(), Some("2026-11-20T00:00:00.000000Z"), "ingested_at is the run's now");
 }
@@ -122,8 +122,8 @@ async fn the_consumed_set_outlives_a_reopened_lake_and_closes_old_days() {
 #[tokio::test]
 async fn more_than_a_chunk_makes_several_commits() {
     let world = World::new().await;
-    let input = events(20, DAY, 1_000_000, 9_000);
-    for (index, part) in input.chunks(1_000).enumerate() {
+    let input = events(20, DAY, 1_000_000, 1_800);
+    for (index, part) in input.chunks(200).enumerate() {
         world.put_events(&key(index as i64, "a"), part);
     }
     let seen = Mutex::new(Vec::<Progress>::new());
@@ -136,7 +136,7 @@ async fn more_than_a_chunk_makes_several_commits() {
     world.check(&input).await;
     let seen = seen.into_inner().unwrap();
     let last = seen.last().unwrap();
-    assert_eq!((last.bytes_decoded, last.lines, last.rows_written), (last.bytes_total, 9_000, 9_000));
+    assert_eq!((last.bytes_decoded, last.lines, last.rows_written), (last.bytes_total, 1_800, 1_800));
     assert_eq!(last.commits, summary.commits);
 }
 

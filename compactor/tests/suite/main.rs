@@ -1,5 +1,7 @@
 //! The compactor as its callers see it: raw objects in, rows out, whatever happens in between.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod compaction;
 mod concurrency;
 mod crash;

@@ -7,15 +7,15 @@ use crate::support::{DAY, World, at, events, key, random, rows, rows_of};
 #[tokio::test]
 async fn the_tail_is_what_compaction_then_adds() {
     let world = World::new().await;
-    let input = events(1, DAY, 1_000_000, 30_000);
-    world.put_events(&key(0, "a"), &input[..5_000]);
+    let input = events(1, DAY, 1_000_000, 12_000);
+    world.put_events(&key(0, "a"), &input[..2_000]);
     world.compact().await;
-    world.put_events(&key(1, "b"), &input[4_000..15_000]);
-    world.put_events(&key(2, "c"), &input[14_000..]);
+    world.put_events(&key(1, "b"), &input[1_500..6_000]);
+    world.put_events(&key(2, "c"), &input[5_000..]);
     world.put(&key(3, "bad"), b"bad\n".to_vec());
     let table = world.lake.load().await.unwrap();
     let fresh = tail(&table, &world.raw(), at(DAY), Limits::default()).await.unwrap();
-    assert_eq!((fresh.counts.rows, fresh.counts.duplicates, fresh.counts.quarantined), (25_000, 2_000, 1));
+    assert_eq!((fresh.counts.rows, fresh.counts.duplicates, fresh.counts.quarantined), (10_000, 1_500, 1));
     assert_eq!(fresh.pending, pending(&table, &world.raw()).await.unwrap());
     assert_eq!((fresh.pending.objects, fresh.pending.oldest), (3, Some(at(DAY))));
     assert!(world.raw().list_quarantine().await.unwrap().is_empty(), "a tail writes nothing");
