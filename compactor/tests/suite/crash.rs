@@ -1,15 +1,13 @@
 //! Killed between any two steps, and answers that are lost.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use async_trait::async_trait;
-use compactor::{Compaction, Error, ErrorKind, Lake, Options, Step};
-use iceberg::table::Table;
-use iceberg::{Catalog, Namespace, NamespaceIdent, Result, TableCommit, TableCreation, TableIdent};
+use compactor::{Compaction, Error, ErrorKind, Lake, Options, Step, compact};
+use futures::FutureExt;
 
-use crate::support::{DAY, World, at, events, key, random};
+use crate::faulty_catalog::{Fault, FaultyCatalog};
+use crate::support::{DAY, World, at, events, key, lines, random};
 
 const STEPS: [Step; 6] = [Step::Planned, Step::Decoded, Step::Merged, Step::Written, Step::Consumed, Step::Committed];
 
@@ -61,74 +59,14 @@ async fn dropped_at_any_point_it_loses_nothing() {
     assert_eq!(world.counts().await.objects, 20);
 }
 
-/// A catalog whose answers to commits get lost, before or after they were applied.
-#[derive(Debug)]
-struct Lossy {
-    inner: Arc<dyn Catalog>,
-    applies: bool,
-    lossy: AtomicBool,
-}
-
-#[async_trait]
-impl Catalog for Lossy {
-    async fn update_table(&self, commit: TableCommit) -> Result<Table> {
-        if !self.lossy.swap(false, Ordering::Relaxed) {
-            return self.inner.update_table(commit).await;
-        }
-        if self.applies {
-            self.inner.update_table(commit).await?;
-        }
-        Err(iceberg::Error::new(iceberg::ErrorKind::Unexpected, "the answer was lost"))
-    }
-    async fn load_table(&self, table: &TableIdent) -> Result<Table> {
-        self.inner.load_table(table).await
-    }
-    async fn table_exists(&self, table: &TableIdent) -> Result<bool> {
-        self.inner.table_exists(table).await
-    }
-    async fn list_namespaces(&self, parent: Option<&NamespaceIdent>) -> Result<Vec<NamespaceIdent>> {
-        self.inner.list_namespaces(parent).await
-    }
-    async fn create_namespace(&self, name: &NamespaceIdent, with: HashMap<String, String>) -> Result<Namespace> {
-        self.inner.create_namespace(name, with).await
-    }
-    async fn get_namespace(&self, name: &NamespaceIdent) -> Result<Namespace> {
-        self.inner.get_namespace(name).await
-    }
-    async fn namespace_exists(&self, name: &NamespaceIdent) -> Result<bool> {
-        self.inner.namespace_exists(name).await
-    }
-    async fn update_namespace(&self, name: &NamespaceIdent, with: HashMap<String, String>) -> Result<()> {
-        self.inner.update_namespace(name, with).await
-    }
-    async fn drop_namespace(&self, name: &NamespaceIdent) -> Result<()> {
-        self.inner.drop_namespace(name).await
-    }
-    async fn list_tables(&self, name: &NamespaceIdent) -> Result<Vec<TableIdent>> {
-        self.inner.list_tables(name).await
-    }
-    async fn create_table(&self, name: &NamespaceIdent, creation: TableCreation) -> Result<Table> {
-        self.inner.create_table(name, creation).await
-    }
-    async fn drop_table(&self, table: &TableIdent) -> Result<()> {
-        self.inner.drop_table(table).await
-    }
-    async fn purge_table(&self, table: &TableIdent) -> Result<()> {
-        self.inner.purge_table(table).await
-    }
-    async fn rename_table(&self, from: &TableIdent, to: &TableIdent) -> Result<()> {
-        self.inner.rename_table(from, to).await
-    }
-    async fn register_table(&self, table: &TableIdent, location: String) -> Result<Table> {
-        self.inner.register_table(table, location).await
-    }
+async fn with_fault(world: &World, fault: Fault) -> Lake {
+    Lake::with_catalog(Arc::new(FaultyCatalog::new(world.lake.catalog().clone(), fault))).await.unwrap()
 }
 
 #[tokio::test]
 async fn an_answer_lost_after_the_commit_is_a_commit() {
     let world = World::new().await;
-    let catalog = Lossy { inner: world.lake.catalog().clone(), applies: true, lossy: AtomicBool::new(true) };
-    let lake = Lake::with_catalog(Arc::new(catalog)).await.unwrap();
+    let lake = with_fault(&world, Fault::LosesAnswer).await;
     let input = events(3, DAY, 1, 100);
     world.put_events(&key(0, "a"), &input);
     let options = Options::default().forced();
@@ -139,15 +77,44 @@ async fn an_answer_lost_after_the_commit_is_a_commit() {
 }
 
 #[tokio::test]
-async fn a_commit_that_failed_for_good_is_an_error_and_can_be_repeated() {
-    let world = World::new().await;
-    let catalog = Lossy { inner: world.lake.catalog().clone(), applies: false, lossy: AtomicBool::new(true) };
-    let lake = Lake::with_catalog(Arc::new(catalog)).await.unwrap();
-    let input = events(4, DAY, 1, 100);
-    world.put_events(&key(0, "a"), &input);
-    let run = Compaction::new(&lake, world.raw(), Options::default().forced());
-    let error = run.run(at(DAY), &random).await.unwrap_err();
-    assert!(error.is_retryable() && error.to_string().contains("the answer was lost"), "{error}");
-    assert_eq!(run.run(at(DAY), &random).await.unwrap().counts.rows, 100);
-    world.check(&input).await;
+async fn a_commit_that_was_not_made_is_an_error_and_can_be_repeated() {
+    for (fault, message) in [(Fault::LosesRequest, "lost"), (Fault::Pretends, "did not keep")] {
+        let world = World::new().await;
+        let lake = with_fault(&world, fault).await;
+        let input = events(4, DAY, 1, 100);
+        world.put_events(&key(0, "a"), &input);
+        let run = Compaction::new(&lake, world.raw(), Options::default().forced());
+        let error = run.run(at(DAY), &random).await.unwrap_err();
+        assert!(error.is_retryable() && error.to_string().contains(message), "{error}");
+        assert_eq!(run.run(at(DAY), &random).await.unwrap().counts.rows, 100);
+        world.check(&input).await;
+    }
+}
+
+/// The fence has let the commit pass, and only then another one comes: the gap that the catalog itself has to close.
+#[tokio::test]
+async fn a_commit_that_slips_in_behind_the_fence_is_met_by_the_catalog() {
+    for (mine, theirs) in [(true, true), (true, false), (false, true), (false, false)] {
+        let world = World::new().await;
+        let input = events(5, DAY, 1, 100);
+        let content = |rows: bool| if rows { lines(&input) } else { b"bad\n".to_vec() };
+        world.put(&key(0, "mine"), content(mine));
+        let (other, raw, log, theirs_bytes) = (world.lake.clone(), world.raw(), world.log.clone(), content(theirs));
+        let intrude = move || {
+            let (other, raw) = (other.clone(), raw.clone());
+            log.put(key(1, "theirs"), theirs_bytes.clone(), at(DAY));
+            async move {
+                let options = Options::default().forced();
+                assert_eq!(compact(&other, raw, at(DAY), options, &random).await.unwrap().commits, 1);
+            }
+            .boxed()
+        };
+        let lake = with_fault(&world, Fault::Intrudes(Box::new(intrude))).await;
+        let run = Compaction::new(&lake, world.raw(), Options::default().forced());
+        let run = run.run(at(DAY), &random).await.unwrap();
+        let case = format!("mine {mine}, theirs {theirs}");
+        assert_eq!((run.overtaken, run.commits), (1, 0), "{case}");
+        world.check(if mine || theirs { &input } else { &[] }).await;
+        assert_eq!(world.counts().await.objects, 2, "{case}");
+    }
 }

@@ -6,6 +6,7 @@ mod compaction;
 mod concurrency;
 mod crash;
 mod damage;
+mod faulty_catalog;
 mod lookup;
 mod properties;
 mod raw_log;
