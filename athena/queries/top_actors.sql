@@ -1,6 +1,6 @@
 -- name: top_actors
 -- question: Who sends most requests?
--- grain: one row per user, else API key, else client address; most requests first
+-- grain: one row per user, else API key, else client address, most requests first
 -- params:
 --   from timestamp = now - 24h : first moment that counts
 --   to timestamp = now : first moment that no longer counts

@@ -17,7 +17,8 @@ use crate::rows::{Cell, CellKind, RowColumn};
 pub(crate) fn columns(schema: &Schema) -> Result<Vec<RowColumn>> {
     let column = |field: &Arc<arrow::datatypes::Field>| {
         let kind = kind(field.data_type()).ok_or_else(|| {
-            let context = format!("the column {} is of type {}, which answers do not have", field.name(), field.data_type());
+            let context =
+                format!("the column {} is of type {}, which answers do not have", field.name(), field.data_type());
             Error::new(ErrorKind::Engine, context)
         })?;
         Ok(RowColumn { name: field.name().clone(), kind })
@@ -63,7 +64,8 @@ fn canonical(array: &ArrayRef, column: &RowColumn) -> Result<ArrayRef> {
         CellKind::Bool => DataType::Boolean,
         CellKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
     };
-    let unfit = || Error::new(ErrorKind::Engine, format!("a value of {} does not fit {}", column.name, column.kind.name()));
+    let unfit =
+        || Error::new(ErrorKind::Engine, format!("a value of {} does not fit {}", column.name, column.kind.name()));
     let converted = cast(array, &target).map_err(|error| unfit().with_source(error))?;
     // The cast makes null of what does not fit.
     if converted.null_count() == array.logical_null_count() { Ok(converted) } else { Err(unfit()) }

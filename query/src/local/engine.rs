@@ -7,10 +7,11 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
+use tokio::task::JoinSet;
 
 use crate::engine::QueryEngine;
 use crate::error::{Error, ErrorKind, Result};
@@ -74,8 +75,7 @@ impl LocalEngine {
     fn session(&self, bytes_read: &Arc<AtomicU64>) -> Result<SessionContext> {
         let context = SessionContext::new_with_config_rt(session_config(), runtime(self.limits.memory_bytes)?);
         shims::register(&context);
-        let requests =
-            Requests::new(self.table.clone(), Arc::clone(&self.tail), Arc::clone(bytes_read));
+        let requests = Requests::new(self.table.clone(), Arc::clone(&self.tail), Arc::clone(bytes_read));
         context.register_table("requests", Arc::new(requests)).map_err(of_datafusion)?;
         Ok(context)
     }
@@ -104,10 +104,19 @@ impl LocalEngine {
 impl QueryEngine for LocalEngine {
     async fn run(&self, query: &NamedQuery, params: &Params) -> Result<Rows> {
         let sql = query.render(params)?;
-        tokio::time::timeout(self.limits.timeout, self.rows(&sql)).await.unwrap_or_else(|_| {
-            let seconds = self.limits.timeout.as_secs_f64();
-            Err(Error::new(ErrorKind::Timeout, format!("{} did not finish within {seconds} s", query.name)))
-        })
+        let engine = self.clone();
+        // A task of its own, which ends with the set: a long step of the query cannot hold up the clock.
+        let mut task = JoinSet::new();
+        task.spawn(async move { engine.rows(&sql).await });
+        match tokio::time::timeout(self.limits.timeout, task.join_next()).await {
+            Ok(Some(Ok(rows))) => rows,
+            Ok(Some(Err(error))) => Err(Error::new(ErrorKind::Engine, "the query broke off").with_source(error)),
+            Ok(None) => Err(Error::new(ErrorKind::Engine, "the query did not start")),
+            Err(_) => {
+                let seconds = self.limits.timeout.as_secs_f64();
+                Err(Error::new(ErrorKind::Timeout, format!("{} did not finish within {seconds} s", query.name)))
+            }
+        }
     }
 }
 

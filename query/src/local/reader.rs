@@ -44,9 +44,9 @@ impl ParquetFileReaderFactory for FileReaders {
         _metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Box<dyn AsyncFileReader + Send>> {
         let data_file = file.extensions.as_ref().and_then(|extension| extension.downcast_ref::<DataFile>());
-        let path = data_file.map(|file| file.path.clone()).ok_or_else(|| {
-            DataFusionError::Internal("a data file without its place in the table".to_owned())
-        })?;
+        let path = data_file
+            .map(|file| file.path.clone())
+            .ok_or_else(|| DataFusionError::Internal("a data file without its place in the table".to_owned()))?;
         Ok(Box::new(FileReader {
             file_io: self.file_io.clone(),
             path,

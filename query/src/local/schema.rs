@@ -37,7 +37,8 @@ pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
     if batch.schema_ref() == schema {
         return Ok(batch.clone());
     }
-    let refused = |error| Error::new(ErrorKind::Engine, "rows not yet in the table have another shape").with_source(error);
+    let refused =
+        |error| Error::new(ErrorKind::Engine, "rows not yet in the table have another shape").with_source(error);
     let column = |field: &Arc<Field>| -> std::result::Result<ArrayRef, arrow::error::ArrowError> {
         match batch.column_by_name(field.name()) {
             None => Ok(new_null_array(field.data_type(), batch.num_rows())),

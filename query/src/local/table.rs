@@ -29,11 +29,7 @@ pub(crate) struct Requests {
 
 impl Requests {
     /// What is read from files is added to `bytes_read`.
-    pub(crate) fn new(
-        table: iceberg::table::Table,
-        tail: Arc<Vec<RecordBatch>>,
-        bytes_read: Arc<AtomicU64>,
-    ) -> Self {
+    pub(crate) fn new(table: iceberg::table::Table, tail: Arc<Vec<RecordBatch>>, bytes_read: Arc<AtomicU64>) -> Self {
         Self { table, tail, bytes_read, schema: schema() }
     }
 }

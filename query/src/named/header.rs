@@ -90,9 +90,9 @@ fn none(lines: &mut Lines<'_>) -> Result<Vec<Param>> {
 fn declarations(lines: &mut Lines<'_>) -> Result<Vec<Param>> {
     let mut params: Vec<Param> = Vec::new();
     while let Some(line) = lines.next().filter(|line| line.starts_with("--")) {
-        let line = line
-            .strip_prefix("--   ")
-            .ok_or_else(|| lines.refuse(format_args!("expected `--   NAME KIND [= DEFAULT] : MEANING`, found `{line}`")))?;
+        let line = line.strip_prefix("--   ").ok_or_else(|| {
+            lines.refuse(format_args!("expected `--   NAME KIND [= DEFAULT] : MEANING`, found `{line}`"))
+        })?;
         let param = declaration(line).map_err(|reason| lines.refuse(reason))?;
         if params.iter().any(|known| known.name == param.name) {
             return Err(lines.refuse(format_args!("`{}` is declared twice", param.name)));

@@ -75,8 +75,10 @@ impl AggregateUDFImpl for By {
         Ok(kinds.zip(["x", "y"]).map(|(kind, name)| Arc::new(Field::new(name, kind, true)) as FieldRef).collect())
     }
 
-    fn accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Best { better: self.better, arguments: self.arguments, found: None }))
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        let null = |field: &FieldRef| ScalarValue::try_from(field.data_type());
+        let nothing = args.expr_fields.iter().map(null).collect::<Result<_>>()?;
+        Ok(Box::new(Best { better: self.better, nothing, found: None }))
     }
 }
 
@@ -84,7 +86,8 @@ impl AggregateUDFImpl for By {
 #[derive(Debug)]
 struct Best {
     better: Ordering,
-    arguments: usize,
+    /// A typed null for each argument: the state while no row counts.
+    nothing: Vec<ScalarValue>,
     found: Option<(ScalarValue, ScalarValue)>,
 }
 
@@ -108,7 +111,8 @@ impl Best {
         let compare_x = make_comparator(x, x, self.null_loses())?;
         let mut best: Option<usize> = None;
         for row in (0..y.len()).filter(|row| !y.is_null(*row)) {
-            let replace = best.is_none_or(|best| compare_y(row, best).then_with(|| compare_x(row, best)) == self.better);
+            let replace =
+                best.is_none_or(|best| compare_y(row, best).then_with(|| compare_x(row, best)) == self.better);
             if replace {
                 best = Some(row);
             }
@@ -133,15 +137,18 @@ impl Best {
 
 impl Accumulator for Best {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        match (self.arguments, values) {
-            (1, [x]) => self.take(x, x),
-            (2, [x, y]) => self.take(x, y),
+        match values {
+            [x] => self.take(x, x),
+            [x, y] => self.take(x, y),
             _ => Err(DataFusionError::Internal("an aggregate with arguments missing".to_owned())),
         }
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        Ok(self.found.as_ref().map_or(ScalarValue::Null, |(x, _)| x.clone()))
+        match (&self.found, self.nothing.first()) {
+            (Some((x, _)), _) => Ok(x.clone()),
+            (None, null) => Ok(null.cloned().unwrap_or(ScalarValue::Null)),
+        }
     }
 
     fn size(&self) -> usize {
@@ -149,8 +156,8 @@ impl Accumulator for Best {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let (x, y) = self.found.clone().unwrap_or((ScalarValue::Null, ScalarValue::Null));
-        Ok(if self.arguments == 1 { vec![x] } else { vec![x, y] })
+        let Some((x, y)) = &self.found else { return Ok(self.nothing.clone()) };
+        Ok([x, y].into_iter().take(self.nothing.len()).cloned().collect())
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {

@@ -9,7 +9,7 @@ use chrono::{DateTime, Months, NaiveDateTime};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
-use super::{TIMESTAMP, coerce, is_text, is_time, scalar};
+use super::{Accepts, TIMESTAMP, coerce, is_text, is_time, scalar};
 
 /// The function. Instants count to the millisecond, as on Trino.
 pub(crate) fn date_diff() -> ScalarUDF {
@@ -35,8 +35,7 @@ impl ScalarUDFImpl for DateDiff {
     }
 
     fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
-        let expect: [(fn(&DataType) -> bool, DataType); 3] =
-            [(is_text, DataType::Utf8), (is_time, TIMESTAMP), (is_time, TIMESTAMP)];
+        let expect: [(Accepts, DataType); 3] = [(is_text, DataType::Utf8), (is_time, TIMESTAMP), (is_time, TIMESTAMP)];
         coerce("date_diff(unit, timestamp, timestamp)", found, &expect)
     }
 

@@ -22,7 +22,8 @@ const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Microsecond, None);
 
 /// Adds every shim to a session.
 pub(crate) fn register(context: &SessionContext) {
-    for function in [by::max_by(), by::min_by(), by::any_value(), count_if::count_if(), percentile::approx_percentile()] {
+    for function in [by::max_by(), by::min_by(), by::any_value(), count_if::count_if(), percentile::approx_percentile()]
+    {
         context.register_udaf(function);
     }
     let scalars = json::functions().into_iter().chain(time_parts::functions());
@@ -47,8 +48,11 @@ fn misused(usage: &str, found: &[DataType]) -> DataFusionError {
     DataFusionError::Plan(format!("expected {usage}, found ({})", found.join(", ")))
 }
 
+/// Whether an argument may be of a type.
+type Accepts = fn(&DataType) -> bool;
+
 /// Coerces arguments if their number and types are right.
-fn coerce(usage: &str, found: &[DataType], expect: &[(fn(&DataType) -> bool, DataType)]) -> Result<Vec<DataType>> {
+fn coerce(usage: &str, found: &[DataType], expect: &[(Accepts, DataType)]) -> Result<Vec<DataType>> {
     let fits = found.len() == expect.len() && found.iter().zip(expect).all(|(found, (accepts, _))| accepts(found));
     if fits { Ok(expect.iter().map(|(_, target)| target.clone()).collect()) } else { Err(misused(usage, found)) }
 }
