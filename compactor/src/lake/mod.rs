@@ -47,7 +47,7 @@ impl Lake {
     /// tokio runtime that the lake will be used in.
     ///
     /// # Errors
-    /// The folder cannot be written, or holds a table of another version.
+    /// The folder cannot be written, was moved or copied, or holds a table of another version.
     pub async fn open(data_dir: &Path) -> Result<Self> {
         let folder = data_dir.join("lake");
         durable::create_folders(&folder).map_err(Error::lake(format!("create {}", folder.display())))?;
@@ -64,7 +64,9 @@ impl Lake {
             .load(schema::NAMESPACE, HashMap::new())
             .await
             .map_err(Error::lake(format!("open the catalog {}", database.display())))?;
-        Self::with_catalog(Arc::new(catalog)).await
+        let lake = Self::with_catalog(Arc::new(catalog)).await?;
+        lake.check_place(&folder).await?;
+        Ok(lake)
     }
 
     /// The lake behind another catalog; makes namespace and table there if they are absent.
@@ -92,6 +94,21 @@ impl Lake {
     /// The catalog, for what this crate does not do itself.
     pub fn catalog(&self) -> &Arc<dyn Catalog> {
         &self.catalog
+    }
+
+    /// Refuses a lake that was copied: its table would go on in the folder of the original.
+    async fn check_place(&self, folder: &Path) -> Result<()> {
+        let table = self.load().await?;
+        let place = table.metadata().location();
+        if Path::new(place).starts_with(folder) {
+            return Ok(());
+        }
+        let message = format!(
+            "the table of {} lies at {place}: its paths are absolute, so put the folder back there, or remove {0} and \
+             compact raw/ again",
+            folder.display()
+        );
+        Err(Error::new(ErrorKind::Table, message))
     }
 
     async fn exists(&self) -> Result<bool> {

@@ -169,3 +169,20 @@ async fn unknown_fields_do_not_matter_and_wrong_types_are_never_coerced() {
     assert_eq!((counts.rows, counts.quarantined), (1, 2));
     world.check(&input[..1]).await;
 }
+
+#[tokio::test]
+async fn a_copied_lake_is_refused() {
+    let world = World::new().await;
+    world.put_events(&key(0, "a"), &events(40, DAY, 1, 10));
+    world.compact().await;
+    let copy = tempfile::tempdir().unwrap();
+    std::fs::create_dir(copy.path().join("lake")).unwrap();
+    for file in std::fs::read_dir(world.folder.path().join("lake")).unwrap() {
+        let file = file.unwrap();
+        if file.file_type().unwrap().is_file() {
+            std::fs::copy(file.path(), copy.path().join("lake").join(file.file_name())).unwrap();
+        }
+    }
+    let error = Lake::open(copy.path()).await.unwrap_err();
+    assert!(!error.is_retryable() && error.to_string().contains("absolute"), "{error}");
+}
