@@ -1,23 +1,31 @@
 //! Masks secrets in JSON without re-serialising it: every byte that is not a secret stays as it was received.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use super::Redactor;
+use super::{Redactor, is_mask};
 
 impl Redactor {
     /// The JSON text with its secrets masked; `None` where nothing had to be.
     ///
-    /// `text` must be valid JSON. Big integers, duplicate keys and white space survive.
+    /// Big integers, duplicate keys and white space survive. Text that is not quite JSON is masked as far as it reads
+    /// like it.
     pub(super) fn json(&self, text: &str) -> Option<String> {
         let mut walk = Walk { text, at: 0, key_next: false, open: Vec::new() };
         let mut out = String::new();
         let mut copied = 0;
         while let Some(found) = walk.next() {
-            let replacement = match &found.key {
-                Some(key) if self.rules.masks_key(key) => self.masked(walk.text, &mut walk.at, &found.value),
+            let name = found.key.clone().map(|key| (unquoted(&text[key.clone()]), key));
+            let replaced = match &name {
+                Some((name, _)) if self.rules.masks_key(name) => self.masked(walk.text, &mut walk.at, &found.value),
                 _ => self.by_shape(&text[found.value.clone()]).map(|value| (found.value.clone(), value)),
             };
-            if let Some((span, value)) = replacement {
+            // A secret may be used as a name, too.
+            let renamed = name.and_then(|(name, key)| match self.value(&name) {
+                Cow::Owned(masked) if masked != name => Some((key, masked)),
+                _ => None,
+            });
+            for (span, value) in renamed.into_iter().chain(replaced) {
                 out.push_str(&text[copied..span.start]);
                 out.push_str(&quoted(&value));
                 copied = span.end;
@@ -37,8 +45,8 @@ impl Redactor {
                 Some((span.clone(), self.mask(&text[span])))
             }
             b'"' => {
-                let secret: String = serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned());
-                let open = secret.is_empty();
+                let secret = unquoted(raw);
+                let open = secret.is_empty() || is_mask(&secret);
                 (!open).then(|| (value.clone(), self.mask(&secret)))
             }
             b't' | b'f' | b'n' => None,
@@ -48,13 +56,13 @@ impl Redactor {
 
     /// The masked text of a string or number that looks like a secret.
     fn by_shape(&self, raw: &str) -> Option<String> {
-        let text: String = match raw.as_bytes().first()? {
-            b'"' => serde_json::from_str(raw).ok()?,
-            b'0'..=b'9' if raw.len() >= 13 => raw.to_owned(),
+        let text = match raw.as_bytes().first()? {
+            b'"' => unquoted(raw),
+            b'0'..=b'9' | b'-' if raw.len() >= 13 => Cow::Borrowed(raw),
             _ => return None,
         };
         match self.value(&text) {
-            std::borrow::Cow::Owned(masked) if masked != text => Some(masked),
+            Cow::Owned(masked) if masked != text => Some(masked),
             _ => None,
         }
     }
@@ -64,9 +72,39 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A value met by the walk: its span (of a container: the opening bracket alone) and the key before it.
+/// What a string says, whether or not it is quite JSON: a half surrogate, an unknown escape or a missing quotation
+/// mark must not shield a secret.
+fn unquoted(raw: &str) -> Cow<'_, str> {
+    let inner = raw.strip_prefix('"').unwrap_or(raw);
+    let inner = inner.strip_suffix('"').unwrap_or(inner);
+    if !inner.contains('\\') {
+        return Cow::Borrowed(inner);
+    }
+    serde_json::from_str(raw).map_or_else(|_| Cow::Owned(unescaped(inner)), Cow::Owned)
+}
+
+fn unescaped(inner: &str) -> String {
+    let mut units = Vec::with_capacity(inner.len());
+    let mut rest = inner.chars();
+    while let Some(character) = rest.next() {
+        let escaped = if character == '\\' { rest.next() } else { None };
+        let code = match escaped {
+            Some('u') => rest.as_str().get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok()),
+            _ => None,
+        };
+        if let Some(code) = code {
+            units.push(code);
+            rest = rest.as_str()[4..].chars();
+        } else {
+            units.extend(escaped.unwrap_or(character).encode_utf16(&mut [0; 2]).iter());
+        }
+    }
+    String::from_utf16_lossy(&units)
+}
+
+/// A value met by the walk: its span (of a container: the opening bracket alone) and the span of the key before it.
 struct Found {
-    key: Option<String>,
+    key: Option<Range<usize>>,
     value: Range<usize>,
 }
 
@@ -96,7 +134,7 @@ impl Walk<'_> {
                 b'"' if self.key_next => {
                     self.at = string_end(bytes, start);
                     self.key_next = false;
-                    key = serde_json::from_str(&self.text[start..self.at]).ok();
+                    key = Some(start..self.at);
                 }
                 b'{' | b'[' => {
                     self.open.push(*byte);
@@ -185,6 +223,33 @@ mod tests {
         masks(r#"["4111111111111111"]"#, "4111111111111111", r#""4111111111111111""#);
         masks(r#"{"n":4111111111111111}"#, "4111111111111111", "4111111111111111");
         masks(r#""AKIAIOSFODNN7EXAMPLE""#, "AKIAIOSFODNN7EXAMPLE", r#""AKIAIOSFODNN7EXAMPLE""#);
+    }
+
+    #[test]
+    fn names_that_are_secrets() {
+        masks(r#"{"AKIAIOSFODNN7EXAMPLE":[1,2]}"#, "AKIAIOSFODNN7EXAMPLE", r#""AKIAIOSFODNN7EXAMPLE""#);
+    }
+
+    #[test]
+    fn strings_that_are_not_quite_json_shield_nothing() {
+        let redactor = for_tests();
+        for text in [
+            r#"{"a":"\ud800 AKIA\u0049OSFODNN7EXAMPLE"}"#,
+            r#"{"a":"\x AKIAIOSFODNN7EXAMPLE"#,
+            r#"{"pwd":{"a":"IOSFODNN7EXAMPLE"#,
+            r#"{"\x pwd":1,"p\u0077d":"IOSFODNN7EXAMPLE\""#,
+            "{\"a\":1}\n{\"pwd\":[\"IOSFODNN7EXAMPLE\"]}",
+        ] {
+            let masked = redactor.json(text).unwrap();
+            assert!(!masked.contains("OSFODNN7EXAMPLE"), "{masked}");
+        }
+    }
+
+    #[test]
+    fn masking_twice_changes_nothing() {
+        let redactor = for_tests();
+        let once = redactor.json(r#"{"pwd":"hunter2","pin":7,"cvv":[1],"a":"AKIAIOSFODNN7EXAMPLE"}"#).unwrap();
+        assert_eq!(redactor.json(&once), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use regex::{Captures, Regex};
 
-use super::Redactor;
+use super::{Redactor, is_mask};
 
 /// Shapes of secrets. Each names its group; `(?-u:\b)` keeps the fast engine on text that is not ASCII.
 const SHAPES: &[(&str, &str)] = &[
@@ -25,19 +25,28 @@ const SHAPES: &[(&str, &str)] = &[
     ("card", r"(?-u:\b)[2-6](?:[ -]?[0-9]){12,18}(?-u:\b)"),
 ];
 
+/// The shortest text that any of the shapes matches: `ab://:c@`.
+const SHORTEST: usize = 8;
+
 pub(super) fn values() -> Result<Regex, String> {
     let alternatives: Vec<String> = SHAPES.iter().map(|(name, shape)| format!("(?P<{name}>{shape})")).collect();
     Regex::new(&alternatives.join("|")).map_err(|error| error.to_string())
 }
 
-/// `"password": "…"`, `password=…`: names of the mask list before a value, in text that is neither JSON nor a form.
+/// Names of the mask list before a value, in text that is neither JSON nor a form: `"password": "…"`, `password=…`,
+/// `<password>…<`, and the part of a multipart form that is called so.
 pub(super) fn pairs(names: &[String]) -> Result<Regex, String> {
     let names: Vec<String> = names.iter().map(|name| spelled(name)).collect();
-    Regex::new(&format!(
-        r#"(?i)(?P<name>(?-u:\b)(?:{})["']?\s*[:=]\s*)(?P<value>"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"',;&}}\]]+)"#,
-        names.join("|")
-    ))
-    .map_err(|error| error.to_string())
+    let names = names.join("|");
+    let mask = r"\[redacted:[0-9a-f]{8}\]";
+    let pair = format!(
+        r#"(?P<name>(?-u:\b)(?:{names})["']?\s*[:=]\s*)(?P<value>"(?:[^"\\]|\\.)*"?|'[^']*'?|{mask}|[^\s"',;&}}\]]+)"#
+    );
+    let element = format!(r"(?P<tag><(?:[\w.-]+:)?(?:{names})(?:\s[^<>]*)?>)(?P<content>[^<]+)");
+    let part = format!(
+        r#"(?P<head>;\s*name="?(?:{names})"?(?:;[^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n)(?P<part>(?s:.)*?)(?P<tail>\r?\n--|\z)"#
+    );
+    Regex::new(&format!("(?i){pair}|{element}|{part}")).map_err(|error| error.to_string())
 }
 
 /// A pattern for the name with or without `_` and `-` between its words.
@@ -47,10 +56,12 @@ fn spelled(name: &str) -> String {
 }
 
 pub(super) fn mask_values<'a>(redactor: &Redactor, text: &'a str) -> Cow<'a, str> {
+    if text.len() < SHORTEST {
+        return Cow::Borrowed(text);
+    }
     redactor.values.replace_all(text, |found: &Captures<'_>| {
-        let whole = found.get(0).map_or("", |group| group.as_str());
-        let already_masked = whole.contains("[redacted:");
-        if already_masked || (found.name("card").is_some() && !is_card_number(whole)) {
+        let (start, whole) = found.get(0).map_or((0, ""), |group| (group.start(), group.as_str()));
+        if found.name("card").is_some() && (!is_card_number(whole) || begins_uuid(&text[start..])) {
             return whole.to_owned();
         }
         let kept = if found.name("url").is_some() {
@@ -66,13 +77,24 @@ pub(super) fn mask_values<'a>(redactor: &Redactor, text: &'a str) -> Cow<'a, str
 }
 
 pub(super) fn mask_pairs<'a>(redactor: &Redactor, text: &'a str) -> Cow<'a, str> {
+    // Each pattern has one of these between name and value.
+    if !text.bytes().any(|byte| matches!(byte, b':' | b'=' | b'>')) {
+        return Cow::Borrowed(text);
+    }
     redactor.pairs.replace_all(text, |found: &Captures<'_>| {
-        let (name, value) = (&found["name"], &found["value"]);
-        if value.starts_with("[redacted:") {
+        let group = |name| found.name(name).map_or("", |group| group.as_str());
+        let (before, after) = (format!("{}{}{}", group("name"), group("tag"), group("head")), group("tail"));
+        let value = [group("value").trim_matches(['"', '\'']), group("content"), group("part")].concat();
+        if value.trim().is_empty() || is_mask(&value) {
             return found[0].to_owned();
         }
-        format!("{name}{}", redactor.mask(value.trim_matches(['"', '\''])))
+        format!("{before}{}{after}", redactor.mask(&value))
     })
+}
+
+/// Whether the text begins with a UUID: sixteen of its digits may well look like a card number.
+fn begins_uuid(text: &str) -> bool {
+    text.get(..36).is_some_and(|start| uuid::Uuid::try_parse(start).is_ok())
 }
 
 /// Whether the digits are a payment card's: 13 to 19 of them, an issuer's prefix, a valid check digit (Luhn).
@@ -146,12 +168,42 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_multipart_forms_and_elements() {
+        let redactor = for_tests();
+        let mask = redactor.mask("hunter2");
+        for form in [
+            "--x\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n@\r\n--x--\r\n",
+            "--x\r\nContent-Disposition: form-data; name=Pwd; filename=\"a\"\r\nContent-Type: text/plain\r\n\r\n@\r\n--x--",
+            "--x\nContent-Disposition: form-data; name=\"api_key\"\n\n@",
+            "<a><Password>@</Password><b>1</b></a>",
+            "<soap:password type=\"x\">@</soap:password>",
+        ] {
+            assert_eq!(redactor.text(&form.replace('@', "hunter2")), form.replace('@', &mask));
+        }
+    }
+
+    #[test]
+    fn a_mask_beside_a_secret_does_not_hide_it() {
+        let redactor = for_tests();
+        for text in [
+            "-----BEGIN X KEY-----\npassword=a\nMIIEhunter2\n-----END X KEY-----",
+            "password=[redacted:hunter2",
+            "postgres://[redacted:x:hunter2@db",
+            "password=\"[redacted:01234567]hunter2\"",
+        ] {
+            assert!(!redactor.text(text).contains("hunter2"), "{}", redactor.text(text));
+        }
+    }
+
+    #[test]
     fn what_only_looks_alike_stays() {
         let redactor = for_tests();
         for text in [
             "1763631026123456",
             "019aa0c5-6f8b-7000-8000-000000000000",
             "4111 1111 1111 1112",
+            "41111111-1111-1111-8111-111111111111",
+            "password: , <password></password>",
             "https://example.com/a:b/c",
             "mailto:someone@example.com",
             "tokens: three",
@@ -166,7 +218,7 @@ mod tests {
     #[test]
     fn masking_twice_changes_nothing() {
         let redactor = for_tests();
-        let once = redactor.text("password=hunter2 and postgres://a:b@c").into_owned();
+        let once = redactor.text("password=hunter2 and postgres://a:b@c, <pin>7</pin> \"pwd\":'x'").into_owned();
         assert_eq!(redactor.text(&once), once);
     }
 }
