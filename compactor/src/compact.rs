@@ -1,8 +1,10 @@
 //! A run: plan, decode, merge, write, commit; again until what was pending at its start is in the table.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use event::Timestamp;
+use iceberg::spec::DataFile;
 use iceberg::table::Table;
 use uuid::{Builder, Uuid};
 
@@ -171,6 +173,10 @@ impl<'a> Compaction<'a> {
         (self.failpoint)(Step::Decoded)?;
         let merged = merge(chunk.table, rows).await?;
         (self.failpoint)(Step::Merged)?;
+        if self.lake.load().await?.metadata_location() != chunk.table.metadata_location() {
+            // The fence would find out, too, but only after files were written that nobody will ever name.
+            return Ok(Outcome::Overtaken);
+        }
         let files = self.write(&chunk, &merged, progress).await?;
         (self.failpoint)(Step::Written)?;
         let counts = Counts {
@@ -181,13 +187,24 @@ impl<'a> Compaction<'a> {
             quarantined: taken.quarantined,
         };
         drop(merged);
-        let (done, left) = chunk.pending.split_at(taken.objects);
+        self.commit_chunk(chunk, files, counts, summary, progress).await
+    }
+
+    async fn commit_chunk(
+        &self,
+        chunk: Chunk<'_>,
+        files: Vec<DataFile>,
+        counts: Counts,
+        summary: &mut Summary,
+        progress: &mut Progress,
+    ) -> Result<Outcome> {
+        let (done, left) = chunk.pending.split_at(counts.objects as usize);
         let left: Vec<&str> = left.iter().map(|object| object.key.as_str()).collect();
         let days = self.options.look_back_days.max(3);
         let consumed = chunk.consumed.with(done.iter().map(|object| object.key.as_str()), &left, days);
         let consumed = commit::write_consumed(chunk.table, &consumed, chunk.id).await?;
         (self.failpoint)(Step::Consumed)?;
-        let (added, bytes_out) = (files.len() as u64, files.iter().map(|file| file.file_size_in_bytes()).sum::<u64>());
+        let (added, bytes_out) = (files.len() as u64, files.iter().map(DataFile::file_size_in_bytes).sum::<u64>());
         let outcome = commit::commit(self.lake, chunk.table, Batch { id: chunk.id, files, counts, consumed }).await?;
         if matches!(outcome, Outcome::Committed) {
             (self.failpoint)(Step::Committed)?;
@@ -227,16 +244,11 @@ impl<'a> Compaction<'a> {
         Ok((rows, taken))
     }
 
-    async fn write(
-        &self,
-        chunk: &Chunk<'_>,
-        merged: &Merged,
-        progress: &mut Progress,
-    ) -> Result<Vec<iceberg::spec::DataFile>> {
-        let written = std::sync::atomic::AtomicU64::new(progress.rows_written);
+    async fn write(&self, chunk: &Chunk<'_>, merged: &Merged, progress: &mut Progress) -> Result<Vec<DataFile>> {
+        let written = AtomicU64::new(progress.rows_written);
         let before = *progress;
         let report = |rows: u64| {
-            let sum = written.fetch_add(rows, std::sync::atomic::Ordering::Relaxed) + rows;
+            let sum = written.fetch_add(rows, Ordering::Relaxed) + rows;
             (self.report)(Progress { rows_written: sum, ..before });
         };
         let files = write(chunk.table, merged, &chunk.id.to_string(), &report).await?;

@@ -8,6 +8,8 @@ use parquet::schema::types::ColumnPath;
 
 /// Rows of a row group: small enough that readers can share a file's groups among them.
 const GROUP_ROWS: usize = 256 << 10;
+/// In the one form that Java readers can parse; of files whose maker they cannot, they disregard the bounds of text.
+const CREATED_BY: &str = concat!("daybook version ", env!("CARGO_PKG_VERSION"));
 /// Columns that are looked up by value: a file without the value is not read.
 const BLOOM: [&str; 4] = ["request_id", "entity_id", "idempotency_key", "trace_id"];
 
@@ -53,7 +55,7 @@ fn content(column: &Column) -> Content {
 pub(super) fn of(rows: u64, values: impl Fn(usize) -> u64) -> WriterProperties {
     let zstd = |level| Compression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default());
     let mut properties = WriterProperties::builder()
-        .set_created_by(concat!("daybook ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_created_by(CREATED_BY.to_owned())
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_compression(zstd(1))
         .set_statistics_enabled(EnabledStatistics::Page)
