@@ -6,12 +6,12 @@ use crate::error::{Error, ErrorKind};
 
 /// The crate's error for one of DataFusion's.
 ///
-/// An error of this crate that went through DataFusion comes out as it went in.
+/// An error of this crate that went through DataFusion comes out with its kind and its words.
 pub(crate) fn of_datafusion(error: DataFusionError) -> Error {
     let kind = match error.find_root() {
         DataFusionError::ResourcesExhausted(_) => ErrorKind::OutOfMemory,
         DataFusionError::External(inner) => match inner.downcast_ref::<Error>() {
-            Some(inner) => return Error::new(inner.kind(), inner.context()),
+            Some(inner) => return Error::new(inner.kind(), inner.to_string()),
             None => ErrorKind::Engine,
         },
         _ => ErrorKind::Engine,

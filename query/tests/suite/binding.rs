@@ -1,9 +1,13 @@
 //! Parameters: what is taken, what is refused, and that nothing a value holds becomes SQL.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use query::local::{Limits, LocalEngine};
 use query::named::ParamValue;
 use query::{Cell, ErrorKind, QueryEngine, Scope, named};
+
+use tokio::runtime::Runtime;
 
 use crate::fixture::{now, query_of, scope};
 use crate::table;
@@ -72,6 +76,14 @@ fn an_empty_optional_value_is_null() {
     assert_eq!(empty.get("entity_id"), Some(&ParamValue::String(String::new())));
 }
 
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+
+static ENGINE: LazyLock<LocalEngine> = LazyLock::new(|| {
+    let snapshot = RUNTIME.block_on(table::snapshot(&[], &[]));
+    LocalEngine::new(snapshot, Limits::default()).unwrap()
+});
+
 /// Text that is likely to break quoting, among any other.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -97,18 +109,14 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     /// Whatever a text holds, the engine sees one literal with exactly that content.
     #[test]
     fn no_text_becomes_sql(text in hostile(), tenant in hostile()) {
         let query = query_of("\n--   text string : what", "select :text as text, :tenant as tenant, 'end' as last");
         let params = query.bind([("text", text.as_str())], &Scope::tenant(now(), tenant.as_str())).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let rows = runtime.block_on(async {
-            let engine = LocalEngine::new(table::snapshot(&[], &[]).await, Limits::default()).unwrap();
-            engine.run(&query, &params).await
-        });
+        let rows = RUNTIME.block_on(ENGINE.run(&query, &params));
         prop_assert_eq!(
             rows.unwrap().rows,
             vec![vec![Cell::Text(text), Cell::Text(tenant), Cell::Text("end".to_owned())]]
@@ -125,11 +133,7 @@ proptest! {
         );
         let number = number / 2;
         let params = query.bind([("number", &*number.to_string()), ("at", &*time.to_string())], &scope()).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let rows = runtime.block_on(async {
-            let engine = LocalEngine::new(table::snapshot(&[], &[]).await, Limits::default()).unwrap();
-            engine.run(&query, &params).await
-        });
+        let rows = RUNTIME.block_on(ENGINE.run(&query, &params));
         prop_assert_eq!(rows.unwrap().rows, vec![vec![Cell::Int(1 + number), Cell::Timestamp(time)]]);
     }
 }
