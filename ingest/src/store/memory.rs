@@ -48,6 +48,7 @@ impl EventStore for MemoryStore {
         if let Some(keep) = &append.keep
             && let Some(kept) = inner.kept.get(&keep.scope)
             && kept.expires_at > append.event.received_at.micros()
+            && kept.event_id != append.event.event_id
         {
             return Ok(Appended::Known(kept.clone()));
         }

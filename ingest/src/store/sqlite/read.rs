@@ -123,7 +123,8 @@ fn submission_event(connection: &Connection, entity: &EntityRef) -> Result<Optio
         let needle = format!("{{\"event_id\":\"{id}\"");
         if let Some(line) = text.split(|byte| *byte == b'\n').find(|line| line.starts_with(needle.as_bytes())) {
             let event = decode(line, seq)?;
-            let own = event.tenant == entity.tenant && event.entity_type.as_deref() == Some(submission::ENTITY);
+            // Every request has an event with an id: a read or a refusal is no submission, whatever it was about.
+            let own = event.tenant == entity.tenant && event.event_type == submission::SUBMITTED;
             return Ok(own.then_some(event));
         }
     }
