@@ -14,10 +14,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::api::Api;
-use crate::http::{Arrival, Received, ReceivedBody, limits};
+use crate::http::{Arrival, Received, ReceivedBody, Response, limits};
 
 /// How long a client may take for its headers, or between two pieces of a body.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +35,8 @@ const MAX_HEAD: usize = 64 << 10;
 /// Serves the API until `stop` resolves; then stops accepting and lets the requests under way end.
 pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: impl Future<Output = ()>) {
     let connections = GracefulShutdown::new();
+    // Every request under way holds a sender: the channel ends when the last one is done.
+    let (busy, mut idle) = mpsc::channel::<()>(1);
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -43,8 +47,8 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: impl Future<Outpu
             Ok((stream, peer)) => {
                 // Small answers must not wait for more to come.
                 let _ = stream.set_nodelay(true);
-                let api = Arc::clone(&api);
-                let service = service_fn(move |request| answer(Arc::clone(&api), peer, request));
+                let (api, busy) = (Arc::clone(&api), busy.clone());
+                let service = service_fn(move |request| answer(Arc::clone(&api), busy.clone(), peer, request));
                 let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(PATIENCE)
@@ -65,34 +69,76 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>, stop: impl Future<Outpu
             }
         }
     }
-    drop(listener);
-    if timeout(DRAIN, connections.shutdown()).await.is_err() {
+    drop((listener, busy));
+    let drained = async {
+        connections.shutdown().await;
+        let _ = idle.recv().await;
+    };
+    if timeout(DRAIN, drained).await.is_err() {
         tracing::warn!("requests were still under way when the time to end them was over");
     }
 }
 
 async fn answer(
     api: Arc<Api>,
+    busy: mpsc::Sender<()>,
     peer: SocketAddr,
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Full<Bytes>>, Infallible> {
-    let arrival = api.arrival();
-    let handled = std::panic::AssertUnwindSafe(async {
-        let received = receive(arrival, peer, request).await;
-        api.handle(received).await.into_http()
-    });
+    let (head, body) = request.into_parts();
+    let received = receive(api.arrival(), peer, head);
+    let mut unread = Unread { received: Some(received), api, busy };
+    let body = read_body(body).await;
+    let handled = match unread.handle(body) {
+        Some(handled) => handled.await.ok(),
+        None => None,
+    };
     // The API turns a handler's panic into a recorded answer; this net is for what lies around it.
-    Ok(handled.catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!("recording a request panicked");
-        let mut response = http::Response::new(Full::default());
-        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-        response
-    }))
+    Ok(handled.map_or_else(
+        || {
+            tracing::error!("recording a request panicked");
+            let mut response = http::Response::new(Full::default());
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        },
+        Response::into_http,
+    ))
 }
 
-/// Reads a request whole, within the limits.
-async fn receive(arrival: Arrival, peer: SocketAddr, request: http::Request<Incoming>) -> Received {
-    let (head, body) = request.into_parts();
+/// A request whose body is being read.
+///
+/// hyper drops its work on a request as soon as the client is gone. The request is recorded all the same (I6): with
+/// what came of its body if that was still being read, and by a task of its own from there on.
+struct Unread {
+    received: Option<Received>,
+    api: Arc<Api>,
+    busy: mpsc::Sender<()>,
+}
+
+impl Unread {
+    /// Hands the request over; `None` if that was done before.
+    fn handle(&mut self, body: ReceivedBody) -> Option<JoinHandle<Response>> {
+        let received = Received { body, ..self.received.take()? };
+        let (api, busy) = (Arc::clone(&self.api), self.busy.clone());
+        Some(tokio::spawn(async move {
+            let response = api.handle(received).await;
+            drop(busy);
+            response
+        }))
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        // Without a runtime the process is about to end, and the request has not been answered.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            drop(self.handle(ReceivedBody::Broken { size: 0, reason: "The client went away." }));
+        }
+    }
+}
+
+/// A request as far as its head tells.
+fn receive(arrival: Arrival, peer: SocketAddr, head: http::request::Parts) -> Received {
     let path = match head.uri.path() {
         "" => head.uri.to_string(),
         path => path.to_owned(),
@@ -103,7 +149,7 @@ async fn receive(arrival: Arrival, peer: SocketAddr, request: http::Request<Inco
         path,
         query: head.uri.query().map(str::to_owned),
         headers: head.headers,
-        body: read_body(body).await,
+        body: ReceivedBody::Whole(Bytes::new()),
         client_ip: Some(peer.ip().to_canonical().to_string()),
         protocol: Some(format!("{:?}", head.version)),
         request_id: None,
