@@ -4,6 +4,7 @@ use event::domain::{Change, Operation};
 use event::redact::{Body, Encoding, Redactor};
 use event::{Event, EventId, SCHEMA_VERSION, key, sha256_hex};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::http::auth::Identity;
 use crate::http::request::{Received, ReceivedBody};
@@ -33,7 +34,8 @@ impl Record {
     pub fn begin(settings: &Settings, redactor: &Redactor, received: &Received, event_id: EventId) -> Self {
         let fits = limits::headers_size(received) <= limits::HEADERS;
         let headers = received.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let header = |name: &str| received.header(name).map(|value| redactor.text(cut(value, 1_024)).into_owned());
+        // Masked first, cut then: half a secret is no longer known as one.
+        let header = |name: &str| received.header(name).map(|value| cut(&redactor.text(value), 1_024).to_owned());
         let mut event = Event {
             event_id,
             schema_version: SCHEMA_VERSION,
@@ -45,8 +47,12 @@ impl Record {
             host: header("host"),
             protocol: received.protocol.clone(),
             method: method(&received.method).to_owned(),
-            path: redactor.text(cut(&received.path, limits::PATH)).into_owned(),
-            query_string: received.query.as_deref().and_then(|query| redactor.query(cut(query, limits::QUERY))),
+            path: cut(&redactor.text(&received.path), limits::PATH).to_owned(),
+            query_string: received
+                .query
+                .as_deref()
+                .and_then(|query| redactor.query(query))
+                .map(|query| cut(&query, limits::QUERY).to_owned()),
             request_content_type: header("content-type"),
             request_headers: if fits { redactor.headers(headers) } else { None },
             request_bytes: i64::try_from(received.body_size()).unwrap_or(i64::MAX),
@@ -102,6 +108,11 @@ impl Record {
         self.event.entity_type = Some(kind.to_owned());
         self.event.entity_id = id.map(str::to_owned);
         self.event.operation = Some(operation.as_str().to_owned());
+    }
+
+    /// Takes back the id of an entity that was not made after all.
+    pub fn made_nothing(&mut self) {
+        self.event.entity_id = None;
     }
 
     /// Says which version of the entity was read.
@@ -199,6 +210,10 @@ fn keep_body(event: &mut Event, redactor: &Redactor, received: &Received) -> Bod
     };
     if !bytes.is_empty() {
         event.request_body_sha256 = Some(sha256_hex(bytes));
+        // What is compressed cannot be searched for secrets.
+        if limits::is_encoded(received) {
+            return Body { text: None, encoding: Encoding::Omitted };
+        }
     }
     redactor.body(event.request_content_type.as_deref(), bytes)
 }
@@ -206,13 +221,16 @@ fn keep_body(event: &mut Event, redactor: &Redactor, received: &Received) -> Bod
 /// `user_id`, else `userId`, of a JSON body.
 fn who(body: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Who {
-        user_id: Option<String>,
-        #[serde(rename = "userId")]
-        camel: Option<String>,
+    struct Who<'a> {
+        #[serde(borrow)]
+        user_id: Option<&'a RawValue>,
+        #[serde(borrow, rename = "userId")]
+        camel: Option<&'a RawValue>,
     }
-    let who: Who = serde_json::from_str(body).ok()?;
-    who.user_id.or(who.camel).filter(|id| id.chars().count() <= event::domain::submission::USER_ID_MAX)
+    let who: Who<'_> = serde_json::from_str(body).ok()?;
+    // As for a submission: `userId` counts only where there is no `user_id`, and nothing but a string is an id.
+    let id: String = serde_json::from_str(who.user_id.or(who.camel)?.get()).ok()?;
+    Some(id).filter(|id| id.chars().count() <= event::domain::submission::USER_ID_MAX)
 }
 
 fn method(method: &str) -> &str {

@@ -62,6 +62,7 @@ impl Api {
         append: Append,
     ) -> Result<Option<Finished>, Problem> {
         let begun = (self.system.monotonic)();
+        let append_creates = append.expected == 0;
         // Written before the commit: an event never names a body that is not there.
         self.keep_body(record).await.map_err(|error| unavailable(&error))?;
         match self.store.append(append).await.map_err(|error| unavailable(&error))? {
@@ -71,7 +72,12 @@ impl Api {
             }
             Appended::Conflict => Ok(None),
             Appended::Known(kept) => match &call.key {
-                Some(key) => replay(key, kept, record).map(Some),
+                Some(key) => {
+                    if append_creates {
+                        record.made_nothing();
+                    }
+                    replay(key, kept, record).map(Some)
+                }
                 None => Ok(None),
             },
         }

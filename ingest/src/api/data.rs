@@ -31,6 +31,7 @@ impl Api {
     pub(super) async fn get_data(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
         record.about(submission::ENTITY, Some(&call.parameter), Operation::Read);
         let id = uuid(&call.parameter, "Submission")?;
+        record.about(submission::ENTITY, Some(&id), Operation::Read);
         let entity = EntityRef { tenant: call.identity.tenant.clone(), kind: submission::ENTITY.to_owned(), id };
         let events = self.store.history(&entity, 0, 1).await.map_err(|error| unavailable(&error))?;
         let event = events.into_iter().next().ok_or_else(|| Problem::not_found("Submission not found"))?;

@@ -15,7 +15,7 @@ pub(super) struct Call<'a> {
     pub received: &'a Received,
     pub identity: Identity,
     pub query: Query,
-    /// The path's parameter, decoded.
+    /// The path's parameter, decoded and masked.
     pub parameter: String,
     pub key: Option<Key>,
 }
@@ -45,9 +45,13 @@ impl Api {
         };
         let identity = if route.is_open() { identity.unwrap_or_else(|_| Identity::anonymous()) } else { identity? };
         check_types(received, route)?;
-        let key = if route.changes() { key_of(received, &identity, route.template())? } else { None };
+        let mut key = if route.changes() { key_of(received, &identity, route.template())? } else { None };
+        if let Some(key) = &mut key {
+            key.key = self.redactor.value(&key.key).into_owned();
+        }
         let query = Query::parse(received.query.as_deref());
-        let call = Call { received, identity, query, parameter: matched.parameter, key };
+        let parameter = self.redactor.text(&matched.parameter).into_owned();
+        let call = Call { received, identity, query, parameter, key };
         let (answered, _guard) = self.claim_key(&call, record).await?;
         match answered {
             Some(finished) => Ok(finished),
@@ -135,15 +139,19 @@ pub(super) fn read(answer: Answer) -> Finished {
 
 /// 415 for a body that is not JSON, 406 for a client that takes none.
 fn check_types(received: &Received, route: Route) -> Result<(), Problem> {
-    let content_type = received.header("content-type").unwrap_or("application/json");
-    if route.takes_json() && !is_json(content_type) {
-        return Err(Problem::unsupported_type("Send the body as application/json in UTF-8."));
+    let content_type = received.headers.get("content-type").map_or(Ok("application/json"), |value| value.to_str());
+    let is_json = content_type.is_ok_and(is_json) && !limits::is_encoded(received);
+    if route.takes_json() && !is_json {
+        return Err(Problem::unsupported_type("Send the body as application/json in UTF-8, not compressed."));
     }
     let offered: &[&str] = match route {
         Route::RunQuery => &["application/json", "text/csv", "application/x-ndjson"],
         _ => &["application/json"],
     };
-    match accept::choose(received.header("accept"), offered) {
+    // Fields that stand several times are one list.
+    let accepts = received.headers.get_all("accept").iter().filter_map(|value| value.to_str().ok());
+    let accept = accepts.collect::<Vec<_>>().join(",");
+    match accept::choose(Some(&accept), offered) {
         Some(_) => Ok(()),
         None => Err(Problem::not_acceptable(format!("This route answers with {}.", offered.join(", ")))),
     }

@@ -1,16 +1,15 @@
 //! What happened to a task, and what it was at some moment.
 
-use event::domain::{Operation, task};
+use event::domain::Operation;
 use event::{Event, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::dispatch::{Call, read};
 use super::page::{self, List};
-use super::tasks::{WHAT, task_ref};
+use super::tasks::{WHAT, named_task};
 use super::{Api, Finished, unavailable};
 use crate::http::Problem;
-use crate::http::route::uuid;
 use crate::record::Record;
 use crate::store::EntityRef;
 
@@ -55,8 +54,7 @@ struct FieldChange {
 
 impl Api {
     pub(super) async fn task_history(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
-        record.about(task::ENTITY, Some(&call.parameter), Operation::Read);
-        let entity = task_ref(call, uuid(&call.parameter, WHAT)?);
+        let entity = named_task(call, record, Operation::Read)?;
         let path = format!("/tasks/{}/history", entity.id);
         let list = List { path: &path, filters: Vec::new() };
         let limit = call.query.limit()?;
@@ -105,13 +103,13 @@ impl Api {
 
     /// Version and state at a moment; `None` if the entity was not there then.
     pub(super) async fn state_at(&self, entity: &EntityRef, moment: Moment) -> Result<Option<(i64, String)>, Problem> {
-        let mut after = match moment {
-            Moment::Version(version) => version - 1,
-            Moment::Time(_) => 0,
+        let (mut after, step) = match moment {
+            Moment::Version(version) => (version - 1, 1),
+            Moment::Time(_) => (0, STEP),
         };
         let mut found: Option<Event> = None;
         loop {
-            let events = self.store.history(entity, after, STEP).await.map_err(|error| unavailable(&error))?;
+            let events = self.store.history(entity, after, step).await.map_err(|error| unavailable(&error))?;
             let Some(last) = events.last().and_then(|event| event.entity_version) else { break };
             after = last;
             // Versions decide, not clocks: of all versions that carry an earlier time, the highest counts.

@@ -143,12 +143,12 @@ impl Api {
         event: impl FnOnce(Record, &Answer) -> Event,
     ) -> Response {
         let begun = (self.system.monotonic)();
-        let kept = self.keep_body(&record).await;
-        let put = match kept {
-            Ok(()) => self.sink.put(vec![event(record, &answer)]).await,
-            Err(error) => Err(error),
-        };
-        let receipt = put.and_then(|receipts| {
+        let put = AssertUnwindSafe(async {
+            self.keep_body(&record).await?;
+            self.sink.put(vec![event(record, &answer)]).await
+        });
+        let panicked = |_| Err(Error::new(ErrorKind::Unknown, "recording a request panicked"));
+        let receipt = put.catch_unwind().await.unwrap_or_else(panicked).and_then(|receipts| {
             let missing = || Error::new(ErrorKind::Unknown, "the sink gave no receipt");
             receipts.into_iter().next().ok_or_else(missing)
         });

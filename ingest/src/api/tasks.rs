@@ -35,23 +35,28 @@ impl Api {
     }
 
     pub(super) async fn update_task(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
-        record.about(task::ENTITY, Some(&call.parameter), Operation::Update);
+        let entity = named_task(call, record, Operation::Update)?;
         let command = Command::parse_update(json_body(record)?).map_err(invalid)?;
-        self.change_task(call, record, &command).await
+        self.change_task(call, record, entity, &command).await
     }
 
     pub(super) async fn delete_task(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
-        record.about(task::ENTITY, Some(&call.parameter), Operation::Delete);
-        self.change_task(call, record, &Command::Delete).await
+        let entity = named_task(call, record, Operation::Delete)?;
+        self.change_task(call, record, entity, &Command::Delete).await
     }
 
     /// Loads, decides, appends; whoever loses a race does it again with what is there then.
-    async fn change_task(&self, call: &Call<'_>, record: &mut Record, command: &Command) -> Result<Finished, Problem> {
+    async fn change_task(
+        &self,
+        call: &Call<'_>,
+        record: &mut Record,
+        entity: EntityRef,
+        command: &Command,
+    ) -> Result<Finished, Problem> {
         let condition = IfMatch::of(call.received)?;
         if self.settings.require_if_match && condition == IfMatch::Absent {
             return Err(Problem::precondition_required("Send If-Match with the version that the change is made for."));
         }
-        let entity = task_ref(call, uuid(&call.parameter, WHAT)?);
         for _ in 0..ATTEMPTS {
             let stored = self.store.load(&entity).await.map_err(|error| unavailable(&error))?;
             let current = stored.as_ref().map(read_task).transpose()?;
@@ -89,8 +94,7 @@ impl Api {
     }
 
     pub(super) async fn get_task(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
-        record.about(task::ENTITY, Some(&call.parameter), Operation::Read);
-        let entity = task_ref(call, uuid(&call.parameter, WHAT)?);
+        let entity = named_task(call, record, Operation::Read)?;
         let state = match self.moment(call)? {
             None => {
                 let stored = self.store.load(&entity).await.map_err(|error| unavailable(&error))?;
@@ -108,7 +112,15 @@ impl Api {
     }
 }
 
-pub(super) fn task_ref(call: &Call<'_>, id: String) -> EntityRef {
+/// The task that the path names. An id has one spelling in the log, however the client wrote it: the fold reads it.
+pub(super) fn named_task(call: &Call<'_>, record: &mut Record, operation: Operation) -> Result<EntityRef, Problem> {
+    record.about(task::ENTITY, Some(&call.parameter), operation);
+    let entity = task_ref(call, uuid(&call.parameter, WHAT)?);
+    record.about(task::ENTITY, Some(&entity.id), operation);
+    Ok(entity)
+}
+
+fn task_ref(call: &Call<'_>, id: String) -> EntityRef {
     EntityRef { tenant: call.identity.tenant.clone(), kind: task::ENTITY.to_owned(), id }
 }
 

@@ -28,7 +28,8 @@ fn weight(accept: &str, offer: &str) -> u16 {
             name if name == offer => 3,
             _ => continue,
         };
-        let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1_000), thousandths);
+        let quality =
+            parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q="))).map_or(Some(1_000), thousandths);
         if specific > found.0 {
             found = (specific, quality.unwrap_or(0));
         }
@@ -62,5 +63,6 @@ mod tests {
         check("text/html", None);
         check("application/json;q=nonsense", None);
         check("APPLICATION/JSON", Some("application/json"));
+        check("application/json;Q=0", None);
     }
 }

@@ -81,7 +81,9 @@ fn tags(received: &Received, name: &'static str) -> Result<Option<Tags>, Problem
             if inner.contains('"') {
                 return Err(refused());
             }
-            list.push(Tag { weak, version: inner.parse().ok() });
+            // One version has one tag: "+1" and "01" are none of ours.
+            let version = inner.parse().ok().filter(|version: &i64| version.to_string() == inner);
+            list.push(Tag { weak, version });
         }
     }
     Ok((!list.is_empty()).then_some(Tags::List(list)))

@@ -12,7 +12,7 @@ use super::request::{Received, ReceivedBody};
 /// A request's key, and what it is a key to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The key as the client wrote it, without quotes.
+    /// The key without quotes, to be shown in the log; what counts is the scope.
     pub key: String,
     /// Hash of tenant, actor, method, route and key.
     pub scope: String,

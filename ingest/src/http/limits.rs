@@ -46,6 +46,12 @@ pub fn headers_size(received: &Received) -> usize {
     received.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
+/// Whether the body is compressed or otherwise encoded.
+pub fn is_encoded(received: &Received) -> bool {
+    let mut codings = received.headers.get_all("content-encoding").iter();
+    codings.any(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
+}
+
 /// The deepest nesting of brackets outside strings.
 pub fn json_depth(text: &str) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);

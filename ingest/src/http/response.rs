@@ -103,7 +103,8 @@ impl Response {
     /// As the `http` crate has it. A header value that is not fit for HTTP is left out.
     pub fn into_http<B: From<Bytes>>(self) -> http::Response<B> {
         let mut response = http::Response::new(B::from(self.answer.body));
-        *response.status_mut() = http::StatusCode::from_u16(self.answer.status).unwrap_or_default();
+        *response.status_mut() =
+            http::StatusCode::from_u16(self.answer.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in self.answer.headers {
             if let Ok(value) = http::HeaderValue::from_str(&value) {
                 response.headers_mut().append(name, value);

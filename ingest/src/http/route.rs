@@ -93,7 +93,7 @@ pub struct Matched {
 /// 404: no route has such a path.
 pub fn find(method: &str, path: &str, base_path: &str) -> Result<Matched, Problem> {
     let unknown = || Problem::not_found("There is nothing at this path.");
-    let path = path.strip_prefix(base_path).ok_or_else(unknown)?;
+    let path = path.strip_prefix(base_path.trim_end_matches('/')).ok_or_else(unknown)?;
     let found = table().at(path).map_err(|_| unknown())?;
     let template = *found.value;
     let parameter = found.params.iter().next().map_or("", |(_, value)| value);
@@ -176,6 +176,8 @@ mod tests {
     #[test]
     fn a_base_path_comes_before_every_route() {
         assert_eq!(find("GET", "/v1/health", "/v1").unwrap().route, Some(Route::Health));
+        assert_eq!(find("GET", "/v1/health", "/v1/").unwrap().route, Some(Route::Health));
         assert!(find("GET", "/health", "/v1").is_err());
+        assert!(find("GET", "/v1health", "/v1").is_err());
     }
 }
