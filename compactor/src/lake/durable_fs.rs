@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, Aside};
 
-/// Storage on a local disk. A file appears whole and durable, or not at all; nothing is written over.
+/// Storage on a local disk. A file appears whole and durable, or not at all; every name is used once.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct DurableFs;
 

@@ -86,3 +86,59 @@ fn range(statistics: &Statistics, kind: ColumnType) -> Option<(Datum, Datum)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use event::{Event, Timestamp};
+    use iceberg::spec::{DataContentType, DataFile, DataFileFormat, PrimitiveLiteral};
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::WriterProperties;
+
+    use super::*;
+    use crate::rows::Rows;
+    use crate::schema::{arrow_schema, field_id};
+
+    /// The entry of a file with two rows in each row group.
+    fn describe_paths(paths: &[Option<&str>]) -> DataFile {
+        let mut rows = Rows::new(Timestamp::default());
+        for path in paths {
+            let event = Event { path: "/".to_owned(), route: path.map(str::to_owned), ..Event::default() };
+            rows.push(&event, 100);
+        }
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(2)).build();
+        let mut writer = ArrowWriter::try_new(Vec::new(), arrow_schema(), Some(properties)).unwrap();
+        for batch in rows.finish().unwrap().0 {
+            writer.write(&batch).unwrap();
+        }
+        let mut builder = DataFileBuilder::default();
+        describe(&mut builder, &writer.close().unwrap());
+        builder.content(DataContentType::Data).file_format(DataFileFormat::Parquet);
+        builder.file_path(String::new()).file_size_in_bytes(0).build().unwrap()
+    }
+
+    fn text(datum: Option<&Datum>) -> Option<String> {
+        match datum?.literal() {
+            PrimitiveLiteral::String(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn bounds_hold_for_every_row_group_even_where_they_are_cut() {
+        let (low, high) = ("a".repeat(200), "z".repeat(200));
+        let file = describe_paths(&[Some("m"), Some("n"), Some(&low), Some(&high), None, None]);
+        let id = field_id("route").unwrap();
+        let least = text(file.lower_bounds().get(&id)).unwrap();
+        let most = text(file.upper_bounds().get(&id)).unwrap();
+        assert!(least <= low && most >= high && least.len() < 200 && most.len() < 200, "{least} {most}");
+        assert_eq!((file.null_value_counts()[&id], file.value_counts()[&id], file.record_count()), (2, 6, 6));
+    }
+
+    #[test]
+    fn a_column_of_nulls_has_no_bounds() {
+        let file = describe_paths(&[None, None, None]);
+        let id = field_id("route").unwrap();
+        assert!(!file.lower_bounds().contains_key(&id) && file.null_value_counts()[&id] == 3);
+        assert!(file.lower_bounds().contains_key(&field_id("received_at").unwrap()));
+    }
+}
