@@ -1,2 +1,52 @@
-//! The one binary.
-fn main() {}
+//! `daybook`: an API whose database is its request log, on one machine.
+
+mod ask;
+mod cli;
+mod commands;
+mod config;
+mod demo;
+mod failure;
+mod installation;
+mod output;
+mod terminal;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::config::Config;
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("daybook: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let config = Config::load(&cli)?;
+    terminal::start_logging(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve => commands::serve::run(config).await,
+            Command::Compact(output) => commands::compact::run(&config, output.format).await,
+            Command::Query(args) => commands::query::run(&config, &args).await,
+            Command::History(args) => commands::history::run(&config, &args).await,
+            Command::Show(args) => commands::show::run(&config, &args).await,
+            Command::Verify(output) => commands::verify::run(&config, output.format).await,
+            Command::Schema(args) => commands::schema::run(&args),
+            Command::Demo(args) => demo::run(&args).await,
+        }
+    })
+}

@@ -1,0 +1,154 @@
+//! Asks the local engine: the table as it is now, and what is not in it yet.
+
+use std::sync::Arc;
+
+use compactor::{Lake, Limits as DecodeLimits, RawLog, Tail};
+use event::Timestamp;
+use futures::FutureExt;
+use ingest::api::{Ask, QueryFn};
+use ingest::http::{Answer, Problem, accept};
+use query::local::{Limits, LocalEngine, Snapshot};
+use query::{ErrorKind, NamedQuery, QueryEngine, Rows, Scope, format, named};
+use tokio::sync::Mutex;
+
+use crate::failure::Result;
+use crate::installation::Installation;
+
+/// Forms of an answer: media type, and the word for `format=`.
+const FORMS: &[(&str, &str)] = &[("application/json", "json"), ("text/csv", "csv"), ("application/x-ndjson", "ndjson")];
+
+/// Answers named queries from one installation.
+#[derive(Debug)]
+pub struct Questions {
+    lake: Lake,
+    raw: Arc<dyn RawLog>,
+    /// The last tail, by the table's metadata and what was pending: raw objects are never changed.
+    tail: Mutex<Option<(TailKey, Tail)>>,
+}
+
+type TailKey = (Option<String>, u64, u64);
+
+impl Questions {
+    /// Questions to this installation.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub async fn to(installation: &Installation) -> Result<Self> {
+        Ok(Self { lake: installation.lake().await?, raw: installation.raw(), tail: Mutex::default() })
+    }
+
+    /// Runs a query with parameters by name.
+    ///
+    /// # Errors
+    /// The query's, or the table or the raw log cannot be read.
+    pub async fn run(&self, query: &NamedQuery, given: &[(String, String)], scope: &Scope) -> Result<Rows> {
+        let params = query.bind(given.iter().map(|(name, value)| (name.as_str(), value.as_str())), scope)?;
+        Ok(self.engine(scope.now).await?.run(query, &params).await?)
+    }
+
+    /// An engine over what is there now: events are seen as soon as the relay has written them.
+    async fn engine(&self, now: Timestamp) -> Result<LocalEngine> {
+        let table = self.lake.load().await?;
+        let pending = compactor::pending(&table, &self.raw).await?;
+        let key = (table.metadata_location().map(str::to_owned), pending.objects, pending.bytes);
+        let mut cached = self.tail.lock().await;
+        let tail = match cached.as_ref() {
+            Some((known, tail)) if *known == key => tail.clone(),
+            _ => {
+                let tail = compactor::tail(&table, &self.raw, now, DecodeLimits::default()).await?;
+                *cached = Some((key, tail.clone()));
+                tail
+            }
+        };
+        drop(cached);
+        Ok(LocalEngine::new(Snapshot { table, tail: tail.batches }, Limits::default())?)
+    }
+
+    /// The questions as the API asks them.
+    pub fn into_query_fn(self) -> QueryFn {
+        let questions = Arc::new(self);
+        Arc::new(move |ask| {
+            let questions = Arc::clone(&questions);
+            async move { questions.answer(ask).await }.boxed()
+        })
+    }
+
+    async fn answer(&self, ask: Ask) -> std::result::Result<Answer, Problem> {
+        let Some(name) = &ask.name else { return Ok(Answer::json(200, &listing())) };
+        let query =
+            named::find(name).map_err(|_| Problem::not_found("There is no such query; GET /queries lists them."))?;
+        let form = form(&ask)?;
+        let given: Vec<_> = ask.parameters.iter().filter(|(name, _)| name != "format").cloned().collect();
+        let scope = Scope::tenant(ask.now, &ask.tenant);
+        let params = query
+            .bind(given.iter().map(|(name, value)| (name.as_str(), value.as_str())), &scope)
+            .map_err(|error| problem(&error))?;
+        let engine = self.engine(ask.now).await.map_err(|failure| {
+            tracing::error!(%failure, "a query could not be started");
+            Problem::unavailable("The table cannot be read now.")
+        })?;
+        let rows = engine.run(query, &params).await.map_err(|error| problem(&error))?;
+        let body = match form {
+            "text/csv" => Ok(format::csv(&rows)),
+            "application/x-ndjson" => format::ndjson(&rows),
+            _ => format::json(query.name, &rows),
+        };
+        Ok(Answer::of(200, form, body.map_err(|error| problem(&error))?))
+    }
+}
+
+/// The form that the client wants: `format=`, else `Accept`.
+fn form(ask: &Ask) -> std::result::Result<&'static str, Problem> {
+    let media: Vec<&'static str> = FORMS.iter().map(|(media, _)| *media).collect();
+    match ask.parameters.iter().find(|(name, _)| name == "format") {
+        Some((_, word)) => FORMS
+            .iter()
+            .find(|(_, known)| known == word)
+            .map(|(media, _)| *media)
+            .ok_or_else(|| Problem::parameter("format", "invalid_value", "format must be json, csv or ndjson.")),
+        None => accept::choose(ask.accept.as_deref(), &media)
+            .ok_or_else(|| Problem::not_acceptable(format!("This route answers with {}.", media.join(", ")))),
+    }
+}
+
+/// Every query, for people and programs.
+pub fn listing() -> serde_json::Value {
+    let queries: Vec<serde_json::Value> = named::all()
+        .iter()
+        .map(|query| {
+            let params: Vec<_> = query
+                .params
+                .iter()
+                .map(|param| {
+                    serde_json::json!({
+                        "name": param.name,
+                        "type": param.kind.name(),
+                        "required": param.default.is_none(),
+                        "meaning": param.meaning,
+                    })
+                })
+                .collect();
+            serde_json::json!({
+                "name": query.name, "question": query.question, "grain": query.grain, "params": params,
+            })
+        })
+        .collect();
+    serde_json::json!({"count": queries.len(), "items": queries})
+}
+
+fn problem(error: &query::Error) -> Problem {
+    match error.kind() {
+        ErrorKind::UnknownQuery => Problem::not_found(error.context()),
+        ErrorKind::BadParameter => {
+            // The context begins with the parameter's name; the pointer is for programs.
+            let name = error.context().strip_prefix("parameter ").and_then(|rest| rest.split(':').next());
+            Problem::parameter(name.unwrap_or_default(), "invalid_value", error.context())
+        }
+        ErrorKind::Timeout => Problem::query_timeout(error.context()),
+        ErrorKind::OutOfMemory => Problem::unavailable(error.context()),
+        _ => {
+            tracing::error!(%error, "a query failed");
+            Problem::internal("The query failed.")
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// An API whose database is its request log.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "\
+Settings come from flags, then from the environment (DAYBOOK_DATA, DAYBOOK_LISTEN, …), then from the file that
+--config names (default: daybook.toml, if there is one), under the same names everywhere.
+
+Exit status: 0 done, 1 it could not be done or verify found something, 2 the command line is wrong.
+
+Examples:
+  daybook serve
+  daybook query traffic
+  daybook query latency --param from='now - 1h' --format csv
+  daybook history task 019aa0c5-6f8b-7000-8000-000000000000
+  daybook verify"
+)]
+pub struct Cli {
+    /// Folder of the installation [default: ./daybook-data]
+    #[arg(long, global = true, env = "DAYBOOK_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// File with settings [default: ./daybook.toml, if there is one]
+    #[arg(long, global = true, env = "DAYBOOK_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What is logged to standard error: error, warn, info, debug [default: warn; of serve: info]
+    #[arg(long, global = true, env = "DAYBOOK_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Settings of the server and the compactor.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Settings that `daybook.toml` may hold under the same names.
+#[derive(Debug, Clone, Default, Args, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address to serve at; anything but loopback needs an API key [default: 127.0.0.1:3000]
+    #[arg(long, global = true, env = "DAYBOOK_LISTEN", value_name = "HOST:PORT", help_heading = "Server")]
+    pub listen: Option<String>,
+    /// Name of the environment in every event [default: local]
+    #[arg(long, global = true, env = "DAYBOOK_ENVIRONMENT", help_heading = "Server")]
+    pub environment: Option<String>,
+    /// What comes before every route, such as /v1
+    #[arg(long, global = true, env = "DAYBOOK_BASE_PATH", value_name = "PATH", help_heading = "Server")]
+    pub base_path: Option<String>,
+    /// Origins that browsers may call from, separated by commas
+    #[arg(long, global = true, env = "DAYBOOK_CORS_ORIGINS", value_delimiter = ',', help_heading = "Server")]
+    pub cors_origins: Option<Vec<String>>,
+    /// API keys as id:tenant:sha256-hex, separated by commas; without any, everybody may call
+    #[arg(long, global = true, env = "DAYBOOK_API_KEYS", value_delimiter = ',', help_heading = "Server")]
+    pub api_keys: Option<Vec<String>>,
+    /// Refuse changes without If-Match
+    #[arg(long, global = true, env = "DAYBOOK_REQUIRE_IF_MATCH", num_args = 0..=1, default_missing_value = "true", help_heading = "Server")]
+    pub require_if_match: Option<bool>,
+    /// More names of JSON, form and query fields whose values are masked, separated by commas
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_MASK",
+        value_delimiter = ',',
+        value_name = "NAMES",
+        help_heading = "Server"
+    )]
+    pub mask: Option<Vec<String>>,
+    /// How often committed events become raw objects [default: 1s]
+    #[arg(long, global = true, env = "DAYBOOK_RELAY_EVERY", value_name = "DURATION", help_heading = "Server")]
+    pub relay_every: Option<String>,
+    /// How often the server looks whether a compaction is worth it [default: 1m]
+    #[arg(long, global = true, env = "DAYBOOK_COMPACT_EVERY", value_name = "DURATION", help_heading = "Compactor")]
+    pub compact_every: Option<String>,
+    /// Memory that the compactor's rows may take [default: 512MiB]
+    #[arg(long, global = true, env = "DAYBOOK_MEMORY", value_name = "SIZE", help_heading = "Compactor")]
+    pub memory: Option<String>,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API, relay its events, compact them on a schedule
+    Serve,
+    /// Bring everything that is pending into the table, now
+    #[command(after_help = "DIR may hold nothing but raw/: the table is made beside it in lake/.")]
+    Compact(OutputArgs),
+    /// Ask a named query
+    Query(QueryArgs),
+    /// Show what happened to an entity, change by change
+    History(HistoryArgs),
+    /// Show an entity's state, now or as it was
+    Show(ShowArgs),
+    /// Prove that log, table and state agree; names the first offender, exit status 1
+    Verify(OutputArgs),
+    /// Print the event's columns
+    Schema(SchemaArgs),
+    /// Show the whole of it in a minute, on a folder of its own
+    Demo(DemoArgs),
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OutputArgs {
+    /// How results are printed
+    #[arg(long, env = "DAYBOOK_FORMAT", default_value = "table")]
+    pub format: Format,
+}
+
+/// Arguments of `query`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daybook query --list
+  daybook query traffic --param from='now - 7d'
+  daybook query entity_history --param entity_id=019aa0c5-6f8b-7000-8000-000000000000 --format json")]
+pub struct QueryArgs {
+    /// The query's name
+    #[arg(required_unless_present = "list")]
+    pub name: Option<String>,
+    /// A parameter of the query; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// Only this tenant's requests [default: all tenants']
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// List the queries and their parameters
+    #[arg(long)]
+    pub list: bool,
+    /// The answer's form.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// The entity.
+    #[command(flatten)]
+    pub entity: EntityArgs,
+    /// The answer's form.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Which entity.
+#[derive(Debug, Args)]
+pub struct EntityArgs {
+    /// Kind of the entity, such as task
+    pub kind: String,
+    /// Its id
+    pub id: String,
+    /// Owner of the entity [default: whoever has one with this id]
+    #[arg(long)]
+    pub tenant: Option<String>,
+}
+
+/// Which entity, and when.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daybook show task 019aa0c5-6f8b-7000-8000-000000000000
+  daybook show task 019aa0c5-6f8b-7000-8000-000000000000 --as-of 2026-11-20T09:30:26Z
+  daybook show task 019aa0c5-6f8b-7000-8000-000000000000 --version 3")]
+pub struct ShowArgs {
+    /// The entity.
+    #[command(flatten)]
+    pub entity: EntityArgs,
+    /// As it was at this time (UTC)
+    #[arg(long, value_name = "TIME", conflicts_with = "at_version")]
+    pub as_of: Option<String>,
+    /// As it was after this version
+    #[arg(long = "version", id = "at_version", value_name = "N")]
+    pub at_version: Option<i64>,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: daybook schema --format athena")]
+pub struct SchemaArgs {
+    /// For whom: `json` and `markdown` to read, `athena` as DDL, `hcl` for Terraform
+    #[arg(long, default_value = "markdown")]
+    pub format: SchemaKind,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Keep the folder here instead of in a temporary place
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// How many requests to send
+    #[arg(long, default_value_t = 3_000)]
+    pub requests: usize,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// RFC 4180.
+    Csv,
+}
+
+/// How the columns are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaKind {
+    /// An array of objects.
+    Json,
+    /// A table.
+    Markdown,
+    /// Statements for Athena.
+    Athena,
+    /// A list for Terraform.
+    Hcl,
+}

@@ -1,0 +1,93 @@
+//! `daybook compact`: brings what is pending into the table, now.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use compactor::{Compaction, Options, Progress, Summary};
+use indicatif::{ProgressBar, ProgressStyle};
+use ingest::System;
+
+use crate::cli::Format;
+use crate::config::Config;
+use crate::failure::Result;
+use crate::installation::Installation;
+use crate::output::print;
+
+/// Relays, compacts and says what it did.
+pub async fn run(config: &Config, format: Format) -> Result<ExitCode> {
+    let installation = Installation::at(&config.data, System::real())?;
+    installation.settle().await?;
+    let (summary, elapsed) = compact_all(&installation, config.memory, format == Format::Table).await?;
+    match format {
+        Format::Table => print(format!("{}\n", sentence(&summary, elapsed)).as_bytes())?,
+        _ => print(format!("{}\n", json(&summary, elapsed)).as_bytes())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Compacts everything that is pending, with a bar on a terminal.
+///
+/// # Errors
+/// The compactor's.
+pub async fn compact_all(installation: &Installation, memory: u64, bar: bool) -> Result<(Summary, Duration)> {
+    let lake = installation.lake().await?;
+    let options = Options { memory, ..Options::default() }.forced();
+    let system = installation.system();
+    let begun = (system.monotonic)();
+    let bar = if bar { progress_bar() } else { ProgressBar::hidden() };
+    let summary = Compaction::new(&lake, installation.raw(), options)
+        .with_report(|progress: Progress| {
+            bar.set_length(progress.bytes_total);
+            bar.set_position(progress.bytes_decoded);
+            bar.set_message(format!("{} lines, {} rows", progress.lines, progress.rows_written));
+        })
+        .run(installation.now(), &system.random)
+        .await?;
+    bar.finish_and_clear();
+    Ok((summary, Duration::from_micros((system.monotonic)().saturating_sub(begun))))
+}
+
+/// A bar on standard error; indicatif shows none unless that is a terminal.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// What a compaction did, in one line.
+pub fn sentence(summary: &Summary, elapsed: Duration) -> String {
+    let counts = summary.counts;
+    if counts.objects == 0 {
+        return "Nothing is pending.".to_owned();
+    }
+    format!(
+        "{} raw objects ({}) with {} lines: {} rows in {} new files ({}), {} duplicates, {} quarantined; {} commits, {:.1} s.",
+        counts.objects,
+        ByteSize(summary.bytes_in),
+        counts.lines,
+        counts.rows,
+        summary.files,
+        ByteSize(summary.bytes_out),
+        counts.duplicates,
+        counts.quarantined,
+        summary.commits,
+        elapsed.as_secs_f64(),
+    )
+}
+
+fn json(summary: &Summary, elapsed: Duration) -> serde_json::Value {
+    let counts = summary.counts;
+    serde_json::json!({
+        "objects": counts.objects,
+        "lines": counts.lines,
+        "rows": counts.rows,
+        "duplicates": counts.duplicates,
+        "quarantined": counts.quarantined,
+        "files": summary.files,
+        "bytes_in": summary.bytes_in,
+        "bytes_out": summary.bytes_out,
+        "commits": summary.commits,
+        "overtaken": summary.overtaken,
+        "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+    })
+}

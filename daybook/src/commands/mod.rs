@@ -1,0 +1,9 @@
+//! The commands, one a file.
+
+pub mod compact;
+pub mod history;
+pub mod query;
+pub mod schema;
+pub mod serve;
+pub mod show;
+pub mod verify;

@@ -1,0 +1,48 @@
+//! `daybook show`: an entity's state, from the log.
+
+use std::process::ExitCode;
+
+use event::Timestamp;
+use ingest::System;
+use query::{Cell, Rows};
+
+use super::history::{changes, column, print_json};
+use crate::cli::ShowArgs;
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::installation::Installation;
+
+/// Prints the state now, as of a time, or after a version.
+pub async fn run(config: &Config, args: &ShowArgs) -> Result<ExitCode> {
+    let installation = Installation::at(&config.data, System::real())?;
+    installation.settle().await?;
+    let rows = changes(&installation, &args.entity).await?;
+    let time = args.as_of.as_deref().map(Timestamp::parse).transpose().map_err(Failure::new)?;
+    let state = state_at(&rows, time, args.at_version)
+        .ok_or_else(|| Failure::new(format!("{} {} was not there then", args.entity.kind, args.entity.id)))?;
+    print_json(&state)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The state of the highest version up to a time or a version; none if that is a deletion.
+///
+/// Versions decide, not clocks: of all versions that carry an earlier time, the highest counts.
+pub fn state_at(rows: &Rows, time: Option<Timestamp>, version: Option<i64>) -> Option<String> {
+    let versions = column(rows, "entity_version");
+    let times = column(rows, "received_at");
+    let operations = column(rows, "operation");
+    let states = column(rows, "state_after");
+    versions
+        .zip(times)
+        .zip(operations.zip(states))
+        .filter(|((at_version, at), _)| {
+            let earlier = |limit| matches!(at, Cell::Timestamp(at) if *at <= limit);
+            let is = |wanted| matches!(at_version, Cell::Int(at_version) if *at_version == wanted);
+            time.is_none_or(earlier) && version.is_none_or(is)
+        })
+        .last()
+        .and_then(|(_, (operation, state))| match (operation, state) {
+            (Cell::Text(operation), Cell::Text(state)) if operation != "delete" => Some(state.clone()),
+            _ => None,
+        })
+}

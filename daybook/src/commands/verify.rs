@@ -1,0 +1,64 @@
+//! `daybook verify`: proves the installation, or names the first offender.
+
+use std::process::ExitCode;
+
+use comfy_table::CellAlignment;
+use ingest::System;
+
+use crate::cli::Format;
+use crate::config::Config;
+use crate::failure::Result;
+use crate::installation::Installation;
+use crate::output::{print, table};
+use crate::terminal::escape;
+use crate::verify::{Report, verify};
+
+/// Verifies and reports; exit status 1 if anything is wrong.
+pub async fn run(config: &Config, format: Format) -> Result<ExitCode> {
+    let installation = Installation::at(&config.data, System::real())?;
+    installation.settle().await?;
+    let report = verify(&installation).await?;
+    match format {
+        Format::Table => print(format!("{}\n", text(&report)).as_bytes())?,
+        _ => print(format!("{}\n", json(&report)).as_bytes())?,
+    }
+    Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The report for people.
+pub fn text(report: &Report) -> String {
+    let mut checks = table(&["", "what must hold", "checked", "result"]);
+    for check in &report.checks {
+        let result = match &check.offender {
+            Some(offender) => format!("BROKEN: {}", escape(offender)),
+            None if check.detail.is_empty() => "holds".to_owned(),
+            None => format!("holds: {}", check.detail),
+        };
+        checks.add_row([check.id, check.statement, &check.checked.to_string(), &result]);
+    }
+    if let Some(column) = checks.column_mut(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let verdict = match report.checks.iter().find(|check| check.offender.is_some()) {
+        None => "Everything holds.".to_owned(),
+        Some(check) => format!("{} is broken: {}", check.id, escape(check.offender.as_deref().unwrap_or_default())),
+    };
+    format!("{checks}\n{verdict}")
+}
+
+fn json(report: &Report) -> serde_json::Value {
+    let checks: Vec<_> = report
+        .checks
+        .iter()
+        .map(|check| {
+            serde_json::json!({
+                "invariant": check.id,
+                "statement": check.statement,
+                "checked": check.checked,
+                "holds": check.offender.is_none(),
+                "offender": check.offender,
+            })
+        })
+        .collect();
+    serde_json::json!({"holds": report.holds(), "checks": checks})
+}

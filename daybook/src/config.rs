@@ -1,0 +1,152 @@
+//! Settings, read once: flags, then environment, then file, then defaults.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ingest::http::auth::ApiKey;
+
+use crate::cli::{Cli, Command, Settings};
+use crate::failure::{Failure, Result};
+
+/// The file that is read if it is there and no other is named.
+const DEFAULT_FILE: &str = "daybook.toml";
+
+/// Everything the program may be told, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Folder of the installation.
+    pub data: PathBuf,
+    /// Filter of the logs.
+    pub log: String,
+    /// Address to serve at.
+    pub listen: SocketAddr,
+    /// Name of the environment.
+    pub environment: String,
+    /// What comes before every route.
+    pub base_path: String,
+    /// Origins that browsers may call from.
+    pub cors_origins: Vec<String>,
+    /// Keys that open the API.
+    pub api_keys: Vec<ApiKey>,
+    /// Whether changes must carry `If-Match`.
+    pub require_if_match: bool,
+    /// More names whose values are masked.
+    pub mask: Vec<String>,
+    /// How often the relay runs.
+    pub relay_every: Duration,
+    /// How often the compactor looks.
+    pub compact_every: Duration,
+    /// Bytes that the compactor's rows may take.
+    pub memory: u64,
+}
+
+/// The file: the same names as the flags.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct File {
+    data: Option<PathBuf>,
+    log: Option<String>,
+    #[serde(flatten)]
+    rest: toml::Table,
+}
+
+impl Config {
+    /// Reads and checks the settings.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a name that does not exist, a value that makes no sense; each names itself.
+    pub fn load(cli: &Cli) -> Result<Self> {
+        let (file, from_file) = read_file(cli.config.as_deref())?;
+        let given = cli.settings.clone();
+        let serves = matches!(cli.command, Command::Serve);
+        let log = cli.log.clone().or(file.log).unwrap_or_else(|| if serves { "info" } else { "warn" }.to_owned());
+        let api_keys = given.api_keys.or(from_file.api_keys).unwrap_or_default();
+        Ok(Self {
+            data: cli.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("daybook-data")),
+            log,
+            listen: address(&given.listen.or(from_file.listen).unwrap_or_else(|| "127.0.0.1:3000".to_owned()))?,
+            environment: given.environment.or(from_file.environment).unwrap_or_else(|| "local".to_owned()),
+            base_path: base_path(given.base_path.or(from_file.base_path).unwrap_or_default())?,
+            cors_origins: given.cors_origins.or(from_file.cors_origins).unwrap_or_default(),
+            api_keys: api_keys.iter().map(|text| api_key(text)).collect::<Result<_>>()?,
+            require_if_match: given.require_if_match.or(from_file.require_if_match).unwrap_or(false),
+            mask: given.mask.or(from_file.mask).unwrap_or_default(),
+            relay_every: duration("relay-every", given.relay_every.or(from_file.relay_every), "1s")?,
+            compact_every: duration("compact-every", given.compact_every.or(from_file.compact_every), "1m")?,
+            memory: size("memory", given.memory.or(from_file.memory), "512MiB")?,
+        })
+    }
+
+    /// Refuses an address that others can reach while anybody may call.
+    ///
+    /// # Errors
+    /// Such an address without an API key.
+    pub fn check_exposure(&self) -> Result<()> {
+        if self.listen.ip().is_loopback() || !self.api_keys.is_empty() {
+            return Ok(());
+        }
+        let listen = self.listen;
+        Err(Failure::new(format!(
+            "listen = {listen} can be reached from other machines; set api-keys, or listen at 127.0.0.1:{}",
+            listen.port()
+        )))
+    }
+}
+
+fn read_file(named: Option<&Path>) -> Result<(File, Settings)> {
+    let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => String::new(),
+        Err(error) => return Err(Failure::new(format!("cannot read {}: {error}", path.display()))),
+    };
+    let wrong = |error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        Failure::new(format!("{}:{line}: {}", path.display(), error.message()))
+    };
+    let file: File = toml::from_str(&text).map_err(wrong)?;
+    let settings = file.rest.clone().try_into().map_err(wrong)?;
+    Ok((file, settings))
+}
+
+fn address(text: &str) -> Result<SocketAddr> {
+    let wrong = || Failure::new(format!("listen = {text:?} is no address; write HOST:PORT, such as 127.0.0.1:3000"));
+    let addresses = std::net::ToSocketAddrs::to_socket_addrs(text).map_err(|_| wrong())?;
+    addresses.into_iter().next().ok_or_else(wrong)
+}
+
+fn base_path(text: String) -> Result<String> {
+    let path = text.trim_end_matches('/');
+    if path.is_empty() || path.starts_with('/') {
+        return Ok(path.to_owned());
+    }
+    Err(Failure::new(format!("base-path = {text:?} must begin with a slash, such as /v1")))
+}
+
+/// `id:tenant:sha256-hex`.
+fn api_key(text: &str) -> Result<ApiKey> {
+    let wrong = || Failure::new("api-keys: write each as id:tenant:sha256, the SHA-256 of the key in 64 hex digits");
+    let mut parts = text.splitn(3, ':');
+    let (id, tenant, hash) = (parts.next(), parts.next(), parts.next());
+    let (Some(id), Some(tenant), Some(hash)) = (id, tenant, hash) else { return Err(wrong()) };
+    let sha256 = crate::installation::from_hex(hash).ok_or_else(wrong)?;
+    if id.is_empty() || tenant.is_empty() {
+        return Err(wrong());
+    }
+    Ok(ApiKey { id: id.to_owned(), tenant: tenant.to_owned(), sha256 })
+}
+
+fn duration(name: &str, text: Option<String>, default: &str) -> Result<Duration> {
+    let text = text.unwrap_or_else(|| default.to_owned());
+    let wrong = || Failure::new(format!("{name} = {text:?} is no duration; write 500ms, 1s, 15m or 1h"));
+    let duration = humantime::parse_duration(&text).map_err(|_| wrong())?;
+    if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+fn size(name: &str, text: Option<String>, default: &str) -> Result<u64> {
+    let text = text.unwrap_or_else(|| default.to_owned());
+    let size: std::result::Result<bytesize::ByteSize, _> = text.parse();
+    size.map(|size| size.as_u64())
+        .map_err(|_| Failure::new(format!("{name} = {text:?} is no size; write 256M or 1GiB")))
+}

@@ -1,0 +1,141 @@
+//! The data folder: what stands in it, and how it is opened.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use compactor::{DirRawLog, Lake, RawLog};
+use event::Timestamp;
+use ingest::local::{files, relay};
+use ingest::store::sqlite::{SqliteReader, SqliteStore};
+use ingest::{ErrorKind, System};
+use sha2::{Digest, Sha256};
+
+use crate::failure::{Failure, Result};
+
+/// The file that holds the installation's key, in hex.
+const KEY: &str = "installation.key";
+
+/// A data folder.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    folder: PathBuf,
+    system: System,
+}
+
+impl Installation {
+    /// The installation in `folder`, absolute from now on: the table's metadata names its files by absolute paths.
+    ///
+    /// # Errors
+    /// The folder cannot be made or found.
+    pub fn at(folder: &Path, system: System) -> Result<Self> {
+        files::create_folder_durably(folder)
+            .map_err(Failure::while_(format_args!("create the data folder {}", folder.display())))?;
+        let folder = folder
+            .canonicalize()
+            .map_err(Failure::while_(format_args!("find the data folder {}", folder.display())))?;
+        Ok(Self { folder, system })
+    }
+
+    /// The folder's absolute path.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        (self.system.now)()
+    }
+
+    /// The clock and randomness.
+    pub fn system(&self) -> System {
+        self.system
+    }
+
+    /// A key for one purpose, made from the installation's, which is made on first use.
+    ///
+    /// # Errors
+    /// The key's file cannot be read or written, or holds something else.
+    pub fn key(&self, purpose: &str) -> Result<[u8; 32]> {
+        let path = self.folder.join(KEY);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let random = [(self.system.random)(), (self.system.random)()].concat();
+                let text = event::hex(&random) + "\n";
+                write_secret(&path, &text).map_err(Failure::while_(format_args!("write {}", path.display())))?;
+                text
+            }
+            Err(error) => return Err(Failure::while_(format_args!("read {}", path.display()))(error)),
+        };
+        let key = from_hex(text.trim()).ok_or_else(|| {
+            Failure::new(format!("{} must hold 64 hex digits; restore it from a backup", path.display()))
+        })?;
+        Ok(Sha256::new().chain_update(key).chain_update(purpose).finalize().into())
+    }
+
+    /// Opens the store for writing: one process at a time.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn store(&self) -> Result<SqliteStore> {
+        let random = (self.system.random)();
+        Ok(SqliteStore::open(&self.folder, [random[0], random[1], random[2], random[3]])?)
+    }
+
+    /// Opens the store for reading, if there is one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn reader(&self) -> Result<Option<SqliteReader>> {
+        SqliteStore::exists(&self.folder).then(|| SqliteReader::open(&self.folder)).transpose().map_err(Failure::from)
+    }
+
+    /// Relays what a stopped server left behind. Does nothing while a server runs: it relays by itself.
+    ///
+    /// # Errors
+    /// The store's or the relay's.
+    pub async fn settle(&self) -> Result<()> {
+        if !SqliteStore::exists(&self.folder) {
+            return Ok(());
+        }
+        let random = (self.system.random)();
+        match SqliteStore::open(&self.folder, [random[0], random[1], random[2], random[3]]) {
+            Ok(store) => relay::drain(&store, &self.folder, self.now()).await.map(|_| ()).map_err(Failure::from),
+            Err(error) if error.kind() == ErrorKind::InUse => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The raw objects.
+    pub fn raw(&self) -> Arc<dyn RawLog> {
+        Arc::new(DirRawLog::new(&self.folder))
+    }
+
+    /// The table.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub async fn lake(&self) -> Result<Lake> {
+        Ok(Lake::open(&self.folder).await?)
+    }
+}
+
+/// Writes a file that only its owner may read.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    files::write_durably(path, text.as_bytes())?;
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(())
+}
+
+/// Thirty-two bytes from 64 hex digits.
+pub fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
+    }
+    Some(bytes)
+}

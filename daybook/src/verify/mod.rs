@@ -1,0 +1,148 @@
+//! Proves that log, table and state agree, from what is on disk alone.
+//!
+//! The state is read first and the log after it, so that the proof also holds while a server runs: whatever the state
+//! shows must by then be in the log.
+
+mod chain;
+mod report;
+mod row;
+mod view;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use compactor::lake::ConsumedSet;
+use compactor::plan::pending_objects;
+use compactor::{Limits, RawLog, RawObject, count_raw, counts, table_rows};
+use futures::TryStreamExt;
+use iceberg::table::Table;
+use ingest::store::sqlite::{Batch, SqliteReader};
+use ingest::store::{EntityRef, Stored};
+
+pub use report::{Check, Report};
+
+use self::view::View;
+use crate::failure::Result;
+use crate::installation::Installation;
+
+/// Entities, and bytes of batches, that are read at a time.
+const PAGE: usize = 4_096;
+const BATCH_BYTES: usize = 16 << 20;
+
+/// What the store showed before the log was read.
+#[derive(Default)]
+struct Before {
+    entities: HashMap<EntityRef, Stored>,
+    outbox: Vec<Batch>,
+    relayed_to: i64,
+}
+
+/// Checks I1, I2, I4, I5 and I7 on an installation.
+///
+/// # Errors
+/// Something could not be read at all; what is read and wrong stands in the report.
+pub async fn verify(installation: &Installation) -> Result<Report> {
+    let reader = installation.reader()?;
+    let before = match &reader {
+        Some(reader) => read_store(reader).await?,
+        None => Before::default(),
+    };
+    let table = installation.lake().await?.load().await?;
+    let raw = installation.raw();
+    let listing = raw.list(None).await?;
+    let tail = compactor::tail(&table, &raw, installation.now(), Limits::default()).await?;
+
+    let mut report = Report::default();
+    let mut view = View::default();
+    let mut rows = compactor::scan(&table, &view::columns()).await?;
+    let mut table_count = 0;
+    while let Some(batch) = rows.try_next().await? {
+        table_count += batch.num_rows() as u64;
+        view.add_rows(&batch)?;
+    }
+    let mut uniqueness = Check::new("I2", "no event id stands twice in the table");
+    uniqueness.checked = table_count;
+    uniqueness.offender = view.first_duplicate();
+    report.add(uniqueness);
+    for batch in &tail.batches {
+        view.add_rows(batch)?;
+    }
+    for batch in &before.outbox {
+        batch.decode()?.into_iter().for_each(|event| view.add(event));
+    }
+
+    report.add(balance(&table, &raw, listing).await?);
+    if let Some(reader) = &reader {
+        report.add(durability(reader, &before, &view).await?);
+    }
+    report.add(view.hashes());
+    let (versions, folds) = chain::check(&view, reader.is_some().then_some(&before.entities));
+    report.add(versions);
+    report.add(folds);
+    Ok(report)
+}
+
+async fn read_store(reader: &SqliteReader) -> Result<Before> {
+    let relayed_to = reader.relayed_to().await?;
+    let mut before = Before { relayed_to, ..Before::default() };
+    let mut after: Option<EntityRef> = None;
+    loop {
+        let page = reader.entities(after, PAGE).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(last.clone());
+        before.entities.extend(page);
+    }
+    let mut seq = relayed_to;
+    loop {
+        let batches = reader.batches(seq, BATCH_BYTES).await?;
+        let Some(last) = batches.last() else { break };
+        seq = last.seq;
+        before.outbox.extend(batches);
+    }
+    Ok(before)
+}
+
+/// I7: every raw line is a row, a duplicate, a quarantined line, or not yet compacted.
+async fn balance(table: &Table, raw: &Arc<dyn RawLog>, listing: Vec<RawObject>) -> Result<Check> {
+    let counted = counts(table)?;
+    let lines = count_raw(raw, &listing, Limits::default()).await?.lines;
+    let pending = pending_objects(listing, &ConsumedSet::of(table).await?);
+    let pending = count_raw(raw, &pending, Limits::default()).await?.lines;
+    let mut check = Check::new("I7", "raw lines = rows + duplicates + quarantined + not yet compacted");
+    check.checked = lines;
+    let rows = table_rows(table).await?;
+    let taken = counted.rows + counted.duplicates + counted.quarantined;
+    check.detail = format!(
+        "{lines} = {} rows + {} duplicates + {} quarantined + {pending} pending",
+        counted.rows, counted.duplicates, counted.quarantined
+    );
+    if rows != counted.rows {
+        check.offender = Some(format!("the table has {rows} rows, its commits added {}", counted.rows));
+    } else if lines != taken + pending {
+        check.offender = Some(check.detail.replacen('=', "≠", 1));
+    }
+    Ok(check)
+}
+
+/// I1: every event that the store has relayed is in the table or in a raw object.
+async fn durability(reader: &SqliteReader, before: &Before, view: &View) -> Result<Check> {
+    let mut check = Check::new("I1", "every acknowledged event of the store is in the log");
+    let mut seq = 0;
+    loop {
+        let batches = reader.batches(seq, BATCH_BYTES).await?;
+        let Some(last) = batches.last() else { return Ok(check) };
+        seq = last.seq;
+        for batch in batches.iter().filter(|batch| batch.seq <= before.relayed_to) {
+            for event in batch.decode()? {
+                check.checked += 1;
+                if check.offender.is_none() && !view.has(event.event_id) {
+                    check.offender =
+                        Some(format!("event {} of batch {} is in no raw object", event.event_id, batch.seq));
+                }
+            }
+        }
+        if seq >= before.relayed_to {
+            return Ok(check);
+        }
+    }
+}
