@@ -221,7 +221,9 @@ impl<'a> Compaction<'a> {
 
     /// Decodes as many of the pending objects as fit; their bad lines are durable when it returns.
     async fn decode_chunk(&self, chunk: &Chunk<'_>, progress: &mut Progress) -> Result<(Rows, Taken)> {
-        let planned = first_chunk(chunk.pending, self.options.memory);
+        // The other half is for the columns being built and written, and for what a decoder needs.
+        let most = self.options.memory / 2;
+        let planned = first_chunk(chunk.pending, most);
         let mut rows = Rows::new(chunk.now);
         let mut taken = Taken::default();
         for object in chunk.pending.iter().take(planned) {
@@ -237,7 +239,7 @@ impl<'a> Compaction<'a> {
             progress.bytes_decoded += object.bytes;
             progress.lines += decoded.lines;
             (self.report)(*progress);
-            if rows.bytes() >= self.options.memory {
+            if rows.bytes() >= most {
                 break;
             }
         }

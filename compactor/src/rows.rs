@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder,
-    TimestampMicrosecondBuilder,
+    Array, ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int32Builder, Int64Builder, RecordBatch,
+    StringBuilder, TimestampMicrosecondBuilder,
 };
 use event::{COLUMNS, ColumnType, Event, EventId, LINE_COLUMNS, Timestamp, Value};
 
@@ -133,7 +133,9 @@ impl Rows {
         if self.in_batch == 0 {
             return;
         }
-        let columns: Vec<ArrayRef> = self.columns.iter_mut().map(Column::finish).collect();
+        let mut columns: Vec<ArrayRef> = self.columns.iter_mut().map(Column::finish).collect();
+        // Builders double their memory as they grow; the batches stay until the commit.
+        columns.iter_mut().for_each(Array::shrink_to_fit);
         match RecordBatch::try_new(schema::arrow_schema(), columns) {
             Ok(batch) => self.batches.push(batch),
             Err(failure) => self.failure = Some(failure),
