@@ -17,7 +17,7 @@ impl Redactor {
         while let Some(found) = walk.next() {
             let name = found.key.clone().map(|key| (unquoted(&text[key.clone()]), key));
             let replaced = match &name {
-                Some((name, _)) if self.rules.masks_key(name) => self.masked(walk.text, &mut walk.at, &found.value),
+                Some((name, _)) if self.rules.masks_key(name) => self.masked(&mut walk, &found.value),
                 _ => self.by_shape(&text[found.value.clone()]).map(|value| (found.value.clone(), value)),
             };
             // A secret may be used as a name, too.
@@ -35,14 +35,13 @@ impl Redactor {
     }
 
     /// The mask for a value under a secret's name; a container is masked whole, and the walk goes on behind it.
-    fn masked(&self, text: &str, at: &mut usize, value: &Range<usize>) -> Option<(Range<usize>, String)> {
-        let raw = &text[value.clone()];
+    fn masked(&self, walk: &mut Walk<'_>, value: &Range<usize>) -> Option<(Range<usize>, String)> {
+        let raw = &walk.text[value.clone()];
         match raw.as_bytes().first()? {
             b'{' | b'[' => {
-                let end = container_end(text.as_bytes(), value.start);
-                *at = end;
-                let span = value.start..end;
-                Some((span.clone(), self.mask(&text[span])))
+                let span = value.start..container_end(walk.text.as_bytes(), value.start);
+                walk.leave(span.end);
+                Some((span.clone(), self.mask(&walk.text[span])))
             }
             b'"' => {
                 let secret = unquoted(raw);
@@ -117,6 +116,13 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Leaves the container that was met last and goes on at its end.
+    fn leave(&mut self, end: usize) {
+        self.open.pop();
+        self.key_next = false;
+        self.at = end;
+    }
+
     fn next(&mut self) -> Option<Found> {
         let bytes = self.text.as_bytes();
         let mut key = None;
@@ -215,6 +221,7 @@ mod tests {
         masks(r#"{"secret":"a\"b"}"#, "a\"b", r#""a\"b""#);
         masks(r#"{"session":{"a":[1,"]}"]},"b":2}"#, r#"{"a":[1,"]}"]}"#, r#"{"a":[1,"]}"]}"#);
         masks(r#"{"token":[1,2],"b":2}"#, "[1,2]", "[1,2]");
+        masks(r#"{"token":[1,2],"b":{"pwd":[1,2]},"pwd":[1,2]}"#, "[1,2]", "[1,2]");
     }
 
     #[test]
