@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod id;
 pub mod key;
 pub mod redact;
+pub mod schema;
 pub mod time;
 
 pub use codec::{CodecError, SCHEMA_VERSION, hex, sha256_hex};

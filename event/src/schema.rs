@@ -1,0 +1,123 @@
+//! The column list in the words of those who read it: documentation, Athena, Terraform.
+//!
+//! Rendered from [`COLUMNS`], never written by hand; golden files hold the text.
+
+use crate::column::{Column, ColumnType, Origin};
+use crate::envelope::COLUMNS;
+
+/// The columns as a JSON array of `{name, type, required, origin, meaning}`, one column a line.
+pub fn json() -> String {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let columns: Vec<String> = COLUMNS
+        .iter()
+        .map(|column| {
+            let origin = match column.origin {
+                Origin::Line => "line",
+                Origin::Compactor => "compactor",
+            };
+            format!(
+                r#"  {{"name":{},"type":{},"required":{},"origin":{},"meaning":{}}}"#,
+                text(column.name),
+                text(column.kind.name()),
+                column.required,
+                text(origin),
+                text(column.meaning),
+            )
+        })
+        .collect();
+    format!("[\n{}\n]\n", columns.join(",\n"))
+}
+
+/// The columns as a Markdown table.
+pub fn markdown() -> String {
+    let mut table = "| column | type | null | meaning |\n|---|---|---|---|\n".to_owned();
+    for column in COLUMNS {
+        let null = if column.required { "no" } else { "yes" };
+        let meaning = column.meaning.replace('|', "\\|");
+        table.push_str(&format!("| `{}` | {} | {null} | {meaning} |\n", column.name, column.kind.name()));
+    }
+    table
+}
+
+/// Two statements for Athena: the external table `raw_events` over the raw objects, and the Iceberg table `requests`.
+///
+/// `${database}` and `${bucket}` are to be replaced; `${dt}` and `${hour}` are Athena's own. The Iceberg statement is
+/// documentation: the compactor makes that table.
+pub fn athena() -> String {
+    let raw = definitions(raw_columns().map(|column| (column, raw_type(column))));
+    let all = definitions(COLUMNS.iter().map(|column| (column, column.kind.name())));
+    let projection = [
+        ("projection.enabled", "true"),
+        ("projection.dt.type", "date"),
+        ("projection.dt.format", "yyyy-MM-dd"),
+        ("projection.dt.range", "2025-01-01,NOW+1DAYS"),
+        ("projection.dt.interval", "1"),
+        ("projection.dt.interval.unit", "DAYS"),
+        ("projection.hour.type", "integer"),
+        ("projection.hour.range", "0,23"),
+        ("projection.hour.digits", "2"),
+        ("storage.location.template", "s3://${bucket}/raw/dt=${dt}/hour=${hour}/"),
+    ];
+    let projection = projection.map(|(name, value)| format!("  '{name}' = '{value}'")).join(",\n");
+    format!(
+        "-- Every raw object as it lies in the bucket, duplicates included. Times are text: the JSON reader takes no `T…Z`.
+CREATE EXTERNAL TABLE IF NOT EXISTS ${{database}}.raw_events (
+{raw}
+)
+PARTITIONED BY (`dt` string, `hour` string)
+ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'
+WITH SERDEPROPERTIES ('ignore.malformed.json' = 'true')
+STORED AS INPUTFORMAT 'org.apache.hadoop.mapred.TextInputFormat'
+OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'
+LOCATION 's3://${{bucket}}/raw/'
+TBLPROPERTIES (
+{projection}
+);
+
+-- Every event exactly once. The compactor makes this table and alone writes to it.
+CREATE TABLE ${{database}}.requests (
+{all}
+)
+PARTITIONED BY (day(`received_at`))
+LOCATION 's3://${{bucket}}/lake/requests/'
+TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet', 'write_compression' = 'zstd');
+"
+    )
+}
+
+/// The raw table's columns as a list for Terraform's `aws_glue_catalog_table`.
+pub fn hcl() -> String {
+    let text = |text: &str| {
+        let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${").replace("%{", "%%{");
+        format!("\"{escaped}\"")
+    };
+    let columns: Vec<String> = raw_columns()
+        .map(|column| {
+            let (name, kind, comment) = (text(column.name), text(raw_type(column)), text(column.meaning));
+            format!("  {{ name = {name}, type = {kind}, comment = {comment} }},\n")
+        })
+        .collect();
+    format!("columns = [\n{}]\n", columns.concat())
+}
+
+fn raw_columns() -> impl Iterator<Item = &'static Column> {
+    COLUMNS.iter().filter(|column| column.origin == Origin::Line)
+}
+
+fn raw_type(column: &Column) -> &'static str {
+    match column.kind {
+        ColumnType::Timestamp => ColumnType::String.name(),
+        kind => kind.name(),
+    }
+}
+
+fn definitions(columns: impl Iterator<Item = (&'static Column, &'static str)>) -> String {
+    let lines: Vec<String> = columns
+        .map(|(column, kind)| {
+            // Engines differ in how a quotation mark is escaped; none is needed.
+            let comment = column.meaning.replace('\'', "’");
+            format!("  `{}` {kind} COMMENT '{comment}'", column.name)
+        })
+        .collect();
+    lines.join(",\n")
+}
