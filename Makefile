@@ -1,0 +1,83 @@
+# Everything that people and machines do here. `make help` lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+CARGO ?= cargo
+PYTHON ?= python3
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/daybook
+# The folder that `make local` keeps.
+DATA ?= daybook-data
+# How many events `make bench` compacts.
+EVENTS ?= 1000000
+
+FOREIGN := compactor/tests/foreign
+# A virtual environment for each set of versions.
+VENV = $(CACHE)/foreign-$(firstword $(shell cksum < $(FOREIGN)/requirements.txt))
+
+##@ Run
+.PHONY: build demo local
+build: ## build the release binary; it is left at bin/daybook
+	@$(CARGO) build --locked --release --package daybook
+	@install -D -m 755 "$(TARGET)/release/daybook" bin/daybook
+	@echo "bin/daybook: $$(bin/daybook --version), $$(du -h bin/daybook | cut -f1)"
+
+demo: ## see the whole of it in a minute, on a folder of its own
+	@$(CARGO) build --locked --package daybook
+	@"$(TARGET)/debug/daybook" demo
+
+local: ## serve at http://127.0.0.1:3000 on ./daybook-data (DATA=… for another folder)
+	@$(CARGO) build --locked --package daybook
+	@exec "$(TARGET)/debug/daybook" serve --listen 127.0.0.1:3000 --data "$(DATA)"
+
+##@ Check
+.PHONY: test test-foreign lint format doc
+test: ## all tests that need nothing but Rust and a C compiler
+	@$(CARGO) test --locked --workspace
+
+test-foreign: $(VENV)/ready ## a table of Daybook's read by pyiceberg and DuckDB (needs python3 and PyPI, once)
+	@$(CARGO) build --locked --package daybook
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	"$(TARGET)/debug/daybook" demo --folder "$$folder/data" > "$$folder/demo.log" || { cat "$$folder/demo.log"; exit 1; }; \
+	"$(VENV)/bin/python" $(FOREIGN)/read.py "$$folder/data"
+
+# Made aside and named last: a broken download leaves nothing that looks ready.
+$(VENV)/ready: $(FOREIGN)/requirements.txt
+	@rm -rf "$(VENV)"
+	@$(PYTHON) -m venv "$(VENV)"
+	@"$(VENV)/bin/pip" install --quiet --disable-pip-version-check --requirement $<
+	@touch "$@"
+
+lint: ## formatting, clippy, documentation; licences and sources if cargo-deny is installed
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@$(MAKE) doc
+	@if $(CARGO) deny --version > /dev/null 2>&1; \
+	then $(CARGO) deny --offline check bans licenses sources; \
+	else echo "NOT CHECKED: licences, bans and sources, since cargo-deny is not installed (cargo install --locked cargo-deny)" >&2; \
+	fi
+
+format: ## format the code in place
+	@$(CARGO) fmt --all
+
+doc: ## the documentation of the crates, to target/doc
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+
+##@ Measure
+.PHONY: bench
+bench: ## time the compaction of a day of generated traffic (EVENTS=1000000)
+	@$(CARGO) build --locked --release --package compactor --example compact
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; compact="$(TARGET)/release/examples/compact"; \
+	"$$compact" generate "$$folder" $(EVENTS); \
+	time "$$compact" compact "$$folder"
+
+##@ Help
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
