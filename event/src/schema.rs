@@ -78,7 +78,7 @@ TBLPROPERTIES (
 CREATE TABLE ${{database}}.requests (
 {all}
 )
-PARTITIONED BY (day(`received_at`))
+PARTITIONED BY (day(received_at))
 LOCATION 's3://${{bucket}}/lake/requests/'
 TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet', 'write_compression' = 'zstd');
 "

@@ -123,6 +123,6 @@ CREATE TABLE ${database}.requests (
   `raw_object` string COMMENT 'key of the raw object that the row came from',
   `ingested_at` timestamp COMMENT 'when the row entered the table, UTC'
 )
-PARTITIONED BY (day(`received_at`))
+PARTITIONED BY (day(received_at))
 LOCATION 's3://${bucket}/lake/requests/'
 TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet', 'write_compression' = 'zstd');
