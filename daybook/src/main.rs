@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("daybook: {failure}");
+            terminal::complain(&failure);
             ExitCode::FAILURE
         }
     }

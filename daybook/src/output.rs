@@ -41,7 +41,7 @@ pub fn print(bytes: &[u8]) -> Result<()> {
 /// A table with this head, as all of them look.
 pub fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head.iter().map(|name| escape(name)));
     table
 }

@@ -9,7 +9,14 @@ pub fn start_logging(filter: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::new(format!("log = {filter:?} is no filter ({error}); try info or debug")))?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let subscriber = subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     subscriber.try_init().map_err(|error| Failure::new(format!("cannot start logging: {error}")))
+}
+
+/// Says on standard error, in one line, why nothing was done.
+#[expect(clippy::print_stderr, reason = "the command's own word to its user")]
+pub fn complain(failure: &Failure) {
+    eprintln!("daybook: {failure}");
 }
 
 /// The text with everything that could move the cursor, colour the screen or reverse the line shown as an escape.

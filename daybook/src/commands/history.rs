@@ -13,7 +13,7 @@ use crate::installation::Installation;
 use crate::output::{print, print_rows};
 
 /// What the terminal shows of each change; the other forms have all columns.
-const SHOWN: &[&str] = &["entity_version", "received_at", "event_type", "changed_by", "event_data"];
+pub const SHOWN: &[&str] = &["entity_version", "received_at", "event_type", "changed_by", "event_data"];
 
 /// Prints an entity's changes in version order.
 pub async fn run(config: &Config, args: &HistoryArgs) -> Result<ExitCode> {
@@ -54,7 +54,8 @@ pub fn column<'a>(rows: &'a Rows, name: &str) -> impl Iterator<Item = &'a Cell> 
     rows.rows.iter().filter_map(move |row| row.get(index?))
 }
 
-fn only(rows: Rows, names: &[&str]) -> Rows {
+/// The rows with these columns alone.
+pub fn only(rows: Rows, names: &[&str]) -> Rows {
     let kept: Vec<usize> =
         names.iter().filter_map(|name| rows.columns.iter().position(|column| column.name == *name)).collect();
     let pick = |row: &Vec<Cell>| kept.iter().map(|index| row[*index].clone()).collect();
