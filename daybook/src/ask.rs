@@ -9,6 +9,7 @@ use ingest::api::{Ask, QueryFn};
 use ingest::http::{Answer, Problem, accept};
 use query::local::{Limits, LocalEngine, Snapshot};
 use query::{ErrorKind, NamedQuery, QueryEngine, Rows, Scope, format, named};
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use crate::failure::Result;
@@ -64,12 +65,20 @@ impl Questions {
         Ok(LocalEngine::new(Snapshot { table, tail: tail.batches }, Limits::default())?)
     }
 
-    /// The questions as the API asks them.
-    pub fn into_query_fn(self) -> QueryFn {
+    /// The questions as the API asks them, answered on the threads of `runtime`: an engine that computes for long gives
+    /// way to nobody, and requests must not wait for it.
+    pub fn into_query_fn(self, runtime: Handle) -> QueryFn {
         let questions = Arc::new(self);
         Arc::new(move |ask| {
             let questions = Arc::clone(&questions);
-            async move { questions.answer(ask).await }.boxed()
+            let answer = runtime.spawn(async move { questions.answer(ask).await });
+            async move {
+                answer.await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "a query was cut off");
+                    Err(Problem::internal("The query failed."))
+                })
+            }
+            .boxed()
         })
     }
 

@@ -2,20 +2,7 @@
 
 use std::process::ExitCode;
 
-mod schema {
-    pub fn json() -> String {
-        String::new()
-    }
-    pub fn markdown() -> String {
-        String::new()
-    }
-    pub fn athena() -> String {
-        String::new()
-    }
-    pub fn hcl() -> String {
-        String::new()
-    }
-}
+use event::schema;
 
 use crate::cli::{SchemaArgs, SchemaKind};
 use crate::failure::Result;

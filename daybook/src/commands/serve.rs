@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use compactor::{Compaction, Lake, Options};
+use compactor::{Compaction, Options};
 use event::EventIds;
 use event::redact::{Redactor, Rules};
 use ingest::http::cursor::Cursors;
@@ -12,6 +12,7 @@ use ingest::local::{relay, server};
 use ingest::store::sqlite::SqliteStore;
 use ingest::{Api, Parts, Settings, System};
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -30,15 +31,15 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     config.check_exposure()?;
     let installation = Installation::at(&config.data, System::real())?;
     let store = Arc::new(installation.store()?);
-    let lake = installation.lake().await?;
-    let api = Arc::new(api(&config, &installation, &store).await?);
+    let background = Background::start()?;
+    let api = Arc::new(api(&config, &installation, &store, background.handle()).await?);
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(Failure::while_(format_args!("listen at {}; choose another address with --listen", config.listen)))?;
     let address = listener.local_addr().map_err(Failure::while_("ask for the address"))?;
     let (stop, stopped) = watch::channel(());
     let relay = tokio::spawn(relay_loop(Arc::clone(&store), installation.clone(), config.clone(), stopped.clone()));
-    let compactor = tokio::spawn(compact_loop(lake, installation.clone(), config.clone(), stopped));
+    let compactor = background.handle().spawn(compact_loop(installation.clone(), config.clone(), stopped));
     print(format!("Daybook is ready at http://{address}\n").as_bytes())?;
     server::serve(listener, api, until_told_to_stop(Arc::clone(&store))).await;
     if store.has_failed() {
@@ -54,7 +55,36 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn api(config: &Config, installation: &Installation, store: &Arc<SqliteStore>) -> Result<Api> {
+/// Threads for queries and compaction, apart from those that answer requests.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn start() -> Result<Self> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(2).thread_name("daybook-background").enable_all().build();
+        Ok(Self(Some(runtime.map_err(Failure::while_("start the background threads"))?)))
+    }
+
+    fn handle(&self) -> Handle {
+        self.0.as_ref().map_or_else(Handle::current, |runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for Background {
+    /// Does not wait: whatever still runs there can be cut off anywhere.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn api(
+    config: &Config,
+    installation: &Installation,
+    store: &Arc<SqliteStore>,
+    background: Handle,
+) -> Result<Api> {
     let rules = Rules::default().with_keys(config.mask.clone());
     let redactor = Redactor::new(installation.key("redaction")?, rules).map_err(Failure::while_("use mask"))?;
     let ids = match store.reader().last_event_id().await? {
@@ -69,6 +99,12 @@ async fn api(config: &Config, installation: &Installation, store: &Arc<SqliteSto
         require_if_match: config.require_if_match,
         ..Settings::default()
     };
+    // The table keeps the runtime that its catalog was opened on.
+    let opened = background.spawn({
+        let installation = installation.clone();
+        async move { Questions::to(&installation).await }
+    });
+    let questions = opened.await.map_err(Failure::while_("open the table"))??;
     Ok(Api::new(Parts {
         settings,
         redactor,
@@ -77,7 +113,7 @@ async fn api(config: &Config, installation: &Installation, store: &Arc<SqliteSto
         system: installation.system(),
         store: Arc::clone(store) as _,
         sink: Arc::clone(store) as _,
-        queries: Some(Questions::to(installation).await?.into_query_fn()),
+        queries: Some(questions.into_query_fn(background)),
     }))
 }
 
@@ -117,7 +153,11 @@ async fn relay_loop(
     }
 }
 
-async fn compact_loop(lake: Lake, installation: Installation, config: Config, mut stopped: watch::Receiver<()>) {
+async fn compact_loop(installation: Installation, config: Config, mut stopped: watch::Receiver<()>) {
+    let lake = match installation.lake().await {
+        Ok(lake) => lake,
+        Err(failure) => return tracing::error!(%failure, "nothing will be compacted"),
+    };
     let mut ticks = tokio::time::interval(config.compact_every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -1,6 +1,8 @@
 //! Two ports: where changes are appended and read back, and where events go that change nothing.
 
 pub mod memory;
+#[cfg(feature = "bench")]
+pub mod noop;
 pub mod sqlite;
 
 use async_trait::async_trait;
