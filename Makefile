@@ -35,17 +35,19 @@ local: ## serve at http://127.0.0.1:3000 on ./daybook-data (DATA=… for another
 	@exec "$(TARGET)/debug/daybook" serve --listen 127.0.0.1:3000 --data "$(DATA)"
 
 ##@ Check
-.PHONY: test test-foreign lint format doc
+.PHONY: test test-foreign foreign-readers lint format doc
 test: ## all tests that need nothing but Rust and a C compiler
 	@$(CARGO) test --locked --workspace
 
-test-foreign: $(VENV)/ready ## a table of Daybook's read by pyiceberg and DuckDB (needs python3 and PyPI, once)
+test-foreign: foreign-readers ## a table of Daybook's read by pyiceberg and DuckDB (needs python3 and PyPI, once)
 	@$(CARGO) build --locked --package daybook
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	"$(TARGET)/debug/daybook" demo --folder "$$folder/data" > "$$folder/demo.log" || { cat "$$folder/demo.log"; exit 1; }; \
 	"$(VENV)/bin/python" $(FOREIGN)/read.py "$$folder/data"
 
-# Made aside and named last: a broken download leaves nothing that looks ready.
+foreign-readers: $(VENV)/ready
+
+# `ready` is made last: a broken download leaves nothing that looks whole.
 $(VENV)/ready: $(FOREIGN)/requirements.txt
 	@rm -rf "$(VENV)"
 	@$(PYTHON) -m venv "$(VENV)"
@@ -57,7 +59,7 @@ lint: ## formatting, clippy, documentation; licences and sources if cargo-deny i
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@$(MAKE) doc
 	@if $(CARGO) deny --version > /dev/null 2>&1; \
-	then $(CARGO) deny --offline check bans licenses sources; \
+	then $(CARGO) fetch --locked --quiet && $(CARGO) deny --offline check --hide-inclusion-graph bans licenses sources; \
 	else echo "NOT CHECKED: licences, bans and sources, since cargo-deny is not installed (cargo install --locked cargo-deny)" >&2; \
 	fi
 
@@ -68,8 +70,13 @@ doc: ## the documentation of the crates, to target/doc
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
 
 ##@ Measure
-.PHONY: bench
-bench: ## time the compaction of a day of generated traffic (EVENTS=1000000)
+.PHONY: bench bench-ingest bench-compact
+bench: bench-ingest bench-compact ## both benchmarks; both build in release
+
+bench-ingest: ## POST /data relative to the same server with a store that keeps nothing (needs wrk)
+	@bench/ingest
+
+bench-compact: ## time the compaction of a day of generated traffic (EVENTS=1000000)
 	@$(CARGO) build --locked --release --package compactor --example compact
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; compact="$(TARGET)/release/examples/compact"; \
 	"$$compact" generate "$$folder" $(EVENTS); \
@@ -80,4 +87,4 @@ bench: ## time the compaction of a day of generated traffic (EVENTS=1000000)
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
