@@ -26,15 +26,7 @@ const CLOUD: &[&str] = &["aws-*", "lambda_*"];
 const BORDERS: &[Border] = &[
     Border {
         of: "event",
-        never: &[
-            &["ingest", "compactor", "query", "daybook"],
-            OUTSIDE,
-            CHANCE,
-            COLUMNAR,
-            DATAFUSION,
-            DATABASES,
-            CLOUD,
-        ],
+        never: &[&["ingest", "compactor", "query", "daybook"], OUTSIDE, CHANCE, COLUMNAR, DATAFUSION, DATABASES, CLOUD],
     },
     Border { of: "ingest", never: &[&["compactor", "query", "daybook"], COLUMNAR, DATAFUSION, CLOUD] },
     Border { of: "compactor", never: &[&["ingest", "query", "daybook"], DATAFUSION, CLOUD] },
@@ -123,7 +115,8 @@ fn every_relative_link_leads_somewhere() {
 /// Documents name the files that make them true; a file that was moved must be found under its new name.
 #[test]
 fn every_path_that_a_document_names_is_there() {
-    let top = ["event/", "ingest/", "compactor/", "query/", "daybook/", "athena/", "docs/", ".ci/", ".github/"];
+    let top =
+        ["event/", "ingest/", "compactor/", "query/", "daybook/", "athena/", "bench/", "docs/", ".ci/", ".github/"];
     for file in files("md") {
         for name in between(&outside_fences(&read(&file)), "`", '`') {
             let path = name.split("::").next().unwrap_or_default();
@@ -142,7 +135,10 @@ fn every_test_that_a_document_names_is_there() {
         for name in between(&outside_fences(&read(&file)), "`", '`') {
             let Some((path, function)) = name.split_once(".rs::") else { continue };
             let path = format!("{path}.rs");
-            assert!(read(&path).contains(&format!("fn {function}(")), "{file} names {function}, which is not in {path}");
+            assert!(
+                read(&path).contains(&format!("fn {function}(")),
+                "{file} names {function}, which is not in {path}"
+            );
         }
     }
 }
