@@ -10,7 +10,7 @@ use crate::support::golden;
 fn the_columns_in_every_form() {
     golden("schema/columns.json", &schema::json());
     golden("schema/columns.md", &schema::markdown());
-    golden("schema/athena.sql", &schema::athena());
+    golden("../../athena/tables/tables.sql", &schema::athena());
     golden("schema/columns.hcl", &schema::hcl());
 }
 
