@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod failure;
 mod installation;
+mod logging;
 mod output;
 mod terminal;
 mod verify;
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(code) => code,
         Err(failure) => {
-            terminal::complain(&failure);
+            logging::complain(&failure);
             ExitCode::FAILURE
         }
     }
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let config = Config::load(&cli)?;
-    terminal::start_logging(&config.log)?;
+    logging::start(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

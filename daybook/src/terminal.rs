@@ -1,23 +1,4 @@
-//! What a terminal may see: logs on standard error, and no control characters out of other people's data.
-
-use tracing_subscriber::EnvFilter;
-
-use crate::failure::Failure;
-
-/// Starts logging to standard error; `filter` as tracing's directives have it.
-pub fn start_logging(filter: &str) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| Failure::new(format!("log = {filter:?} is no filter ({error}); try info or debug")))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let subscriber = subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-    subscriber.try_init().map_err(|error| Failure::new(format!("cannot start logging: {error}")))
-}
-
-/// Says on standard error, in one line, why nothing was done.
-#[expect(clippy::print_stderr, reason = "the command's own word to its user")]
-pub fn complain(failure: &Failure) {
-    eprintln!("daybook: {failure}");
-}
+//! What a terminal may see: no control characters out of other people's data.
 
 /// The text with everything that could move the cursor, colour the screen or reverse the line shown as an escape.
 pub fn escape(text: &str) -> String {

@@ -29,6 +29,7 @@ const HEARTBEAT: Duration = Duration::from_millis(200);
 /// Serves until SIGTERM or SIGINT, then lets requests end, relays what they left and exits 0.
 pub async fn run(config: Config) -> Result<ExitCode> {
     config.check_exposure()?;
+    query::named::check()?;
     let installation = Installation::at(&config.data, System::real())?;
     let store = Arc::new(installation.store()?);
     let background = Background::start()?;
