@@ -1,0 +1,10 @@
+//! The whole machine: the program as it is installed, from outside.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a test has a clock, an environment and a voice")]
+
+mod answers;
+mod crash;
+mod house;
+mod stop;
+mod support;

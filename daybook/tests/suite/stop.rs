@@ -1,0 +1,87 @@
+//! Ends and starts: SIGTERM under load, a quick second start, memory of a server that has nothing to do.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::thread::{self, JoinHandle, sleep};
+use std::time::Duration;
+
+use crate::support::{Http, Lost, Place, Request, Server, daybook, eventually, raw_events, table_rows};
+
+/// Starts clients that submit until the server does not answer any more; each gives the event ids it was told.
+fn load(address: SocketAddr, clients: usize) -> Vec<JoinHandle<Vec<String>>> {
+    let client = move |id: usize| {
+        let (mut http, mut acknowledged) = (Http::to(address), Vec::new());
+        loop {
+            let body = format!(r#"{{"user_id":"u{id}","message":"m{}"}}"#, acknowledged.len());
+            match http.send(&Request::new("POST", "/data").json(body)) {
+                Ok(reply) => acknowledged.push(reply.expect(201).event_id()),
+                Err(Lost::NotSent) => return acknowledged,
+                // A connection that was kept open may be closed between two requests.
+                Err(Lost::Unknown) => {}
+            }
+        }
+    };
+    (0..clients).map(|id| thread::spawn(move || client(id))).collect()
+}
+
+#[test]
+fn sigterm_under_load_loses_nothing_and_ends_with_success() {
+    let place = Place::new();
+    let server = Server::start(&place.data(), &[]);
+    let clients = load(server.address(), 16);
+    sleep(Duration::from_secs(2));
+    let took = server.terminate();
+    let acknowledged: Vec<String> = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+    eprintln!("SIGTERM with 16 clients: {} acknowledged, ended in {took:?}", acknowledged.len());
+    assert!(acknowledged.len() > 16);
+
+    // What was acknowledged stands in raw objects already: nothing waits for the next start.
+    let mut raw: HashMap<String, u32> = HashMap::new();
+    raw_events(&place.data()).into_iter().for_each(|event| *raw.entry(event.event_id).or_default() += 1);
+    for id in &acknowledged {
+        assert_eq!(raw.get(id), Some(&1), "event {id}");
+    }
+    daybook(&place.data(), &["compact"]).done();
+    assert_eq!(table_rows(&place.data()).len(), raw.len());
+    daybook(&place.data(), &["verify"]).done();
+}
+
+#[test]
+fn an_idle_connection_does_not_hold_up_the_end() {
+    let place = Place::new();
+    let server = Server::start(&place.data(), &[]);
+    let mut idle = server.client();
+    idle.get("/health").expect(200);
+    let _half = std::net::TcpStream::connect(server.address()).unwrap();
+    assert!(server.terminate() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_second_start_is_quick_and_idle_memory_small() {
+    let place = Place::new();
+    let first = Server::start(&place.data(), &[]);
+    let mut client = first.client();
+    for number in 0..300 {
+        client.post("/tasks", &format!(r#"{{"task":"{number}"}}"#)).expect(201);
+    }
+    let first_ready = first.ready_in();
+    first.kill();
+    let second = Server::start(&place.data(), &[]);
+    sleep(Duration::from_millis(500));
+    let resident = second.resident_kib();
+    eprintln!("ready in {first_ready:?}, after a kill in {:?}; idle VmRSS {resident:?} KiB", second.ready_in());
+    assert!(second.ready_in() < Duration::from_secs(5), "{:?}", second.ready_in());
+    assert!(resident.is_none_or(|kib| kib < 200 << 10), "{resident:?} KiB");
+    assert_eq!(second.client().get("/tasks?limit=100").expect(200).json()["count"], 100);
+}
+
+#[test]
+fn a_data_folder_has_one_server() {
+    let place = Place::new();
+    let server = Server::start(&place.data(), &[]);
+    daybook(&place.data(), &["serve", "--listen", "127.0.0.1:0"]).refuses("is in use by another daybook process");
+    server.client().get("/health").expect(200);
+    server.kill();
+    // A killed server leaves no lock behind.
+    eventually(Duration::from_secs(5), "a start after a kill", || Some(Server::start(&place.data(), &[]))).terminate();
+}

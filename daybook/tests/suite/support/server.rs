@@ -1,0 +1,120 @@
+//! A server as a process of its own.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::command::{program, wait};
+use super::http::Http;
+
+/// A start may take this long, on a machine that does other things as well.
+const START: Duration = Duration::from_secs(30);
+/// What the design gives a server to end.
+const STOP: Duration = Duration::from_secs(10);
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    ready_in: Duration,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts a server on a data folder, at a port of its own, and waits until it is ready.
+    pub fn start(data: &Path, args: &[&str]) -> Self {
+        Self::start_at(data, "127.0.0.1:0", args)
+    }
+
+    /// Starts a server at an address.
+    #[track_caller]
+    pub fn start_at(data: &Path, listen: &str, args: &[&str]) -> Self {
+        let begun = Instant::now();
+        let log = data.with_extension("log");
+        let mut child = Self::command(data, listen, args).spawn().unwrap();
+        let out = child.stdout.take().unwrap();
+        let (send, first_line) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            // A failure is an empty line to the one who waits.
+            let _ = BufReader::new(out).read_line(&mut line);
+            let _ = send.send(line);
+        });
+        let line = first_line.recv_timeout(START).unwrap_or_default();
+        let address = line.trim().strip_prefix("Daybook is ready at http://").and_then(|text| text.parse().ok());
+        let Some(address) = address else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the server said {line:?}: {}", fs::read_to_string(&log).unwrap_or_default());
+        };
+        Self { child, address, ready_in: begun.elapsed(), log }
+    }
+
+    /// The command that starts a server; its log goes to a file beside the data folder.
+    pub fn command(data: &Path, listen: &str, args: &[&str]) -> Command {
+        let log = File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
+        let mut command = program();
+        command.arg("serve").arg("--data").arg(data).args(["--listen", listen, "--log", "warn"]).args(args);
+        command.stdout(Stdio::piped()).stderr(log);
+        command
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How long it took from its start to being ready.
+    pub fn ready_in(&self) -> Duration {
+        self.ready_in
+    }
+
+    /// A client.
+    pub fn client(&self) -> Http {
+        Http::to(self.address)
+    }
+
+    /// Resident memory, KiB.
+    pub fn resident_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; the server must end in time and with success. Says how long it took.
+    #[track_caller]
+    pub fn terminate(mut self) -> Duration {
+        let begun = Instant::now();
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let code = wait(&mut self.child, STOP);
+        assert_eq!(code, Some(0), "SIGTERM: {}", self.log());
+        begun.elapsed()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already gone, mostly.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the server's log:\n{}", self.log());
+        }
+    }
+}
