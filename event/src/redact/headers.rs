@@ -25,8 +25,8 @@ impl Redactor {
         // A fragment has no business in a request, but may carry a token.
         let url = url.split('#').next().unwrap_or_default();
         match url.split_once('?') {
-            None => self.text(url).into_owned(),
-            Some((path, query)) => format!("{}?{}", self.text(path), self.query(query).unwrap_or_default()),
+            None => self.path(url).into_owned(),
+            Some((path, query)) => format!("{}?{}", self.path(path), self.query(query).unwrap_or_default()),
         }
     }
 }

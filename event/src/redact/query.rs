@@ -1,6 +1,8 @@
 //! Query strings and form bodies: `name=value` pairs.
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use super::Redactor;
 
@@ -18,6 +20,20 @@ impl Redactor {
         pairs.sort_by(|a, b| a.0.cmp(&b.0));
         let text = join(&pairs);
         (!text.is_empty()).then_some(text)
+    }
+
+    /// A path with its secrets masked, also those that are spelled with percent signs; else as it was received.
+    pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        let masked = self.text(path);
+        if !masked.contains('%') {
+            return masked;
+        }
+        let decoded = percent_decode_str(&masked).decode_utf8_lossy();
+        let hidden = self.text(&decoded);
+        if hidden == decoded {
+            return masked.clone();
+        }
+        Cow::Owned(utf8_percent_encode(&hidden, ESCAPED).to_string())
     }
 
     /// A form body with its secrets masked; `None` where nothing had to be, so that the bytes can stay as they came.
@@ -68,6 +84,18 @@ mod tests {
         check("q=%0D%0Aevil", "q=%0D%0Aevil");
         check("bad=%ff%", "bad=%EF%BF%BD%25");
         check("flag", "flag");
+    }
+
+    #[test]
+    fn paths_stay_but_for_their_secrets() {
+        let redactor = for_tests();
+        for path in ["/tasks/%2e%2e/%ff%00%", "/a b/é", ""] {
+            assert_eq!(redactor.path(path), path);
+        }
+        let mask = redactor.mask("AKIAIOSFODNN7EXAMPLE");
+        assert_eq!(redactor.path("/a/AKIAIOSFODNN7EXAMPLE/b"), format!("/a/{mask}/b"));
+        assert_eq!(redactor.path("/a/%41KIAIOSFODNN7EXAMPLE/%0A"), format!("/a/{mask}/%0A"));
+        assert_eq!(redactor.path("/pin%3Dhunter2"), format!("/pin%3D{}", redactor.mask("hunter2")));
     }
 
     #[test]
