@@ -47,7 +47,7 @@ impl Record {
             host: header("host"),
             protocol: received.protocol.clone(),
             method: method(&received.method).to_owned(),
-            path: cut(&redactor.text(&received.path), limits::PATH).to_owned(),
+            path: cut(&redactor.path(&received.path), limits::PATH).to_owned(),
             query_string: received
                 .query
                 .as_deref()

@@ -104,6 +104,8 @@ struct Batch {
     events: i64,
     first: EventId,
     last: EventId,
+    /// The latest time at which one of its changes was received.
+    now: Option<Timestamp>,
 }
 
 fn apply(transaction: &Transaction<'_>, batch: &mut Batch, work: &Work) -> rusqlite::Result<Outcome> {
@@ -126,6 +128,7 @@ fn apply(transaction: &Transaction<'_>, batch: &mut Batch, work: &Work) -> rusql
 
 /// One change: checks what it expects, writes its rows, adds its line (I4, I5).
 fn append(transaction: &Transaction<'_>, batch: &mut Batch, change: &Change) -> rusqlite::Result<Appended> {
+    batch.now = batch.now.max(Some(change.received_at));
     if let Some(known) = known_answer(transaction, change)? {
         return Ok(Appended::Known(known));
     }
@@ -213,7 +216,14 @@ fn append_submission(transaction: &Transaction<'_>, batch: &mut Batch, change: &
 
 impl Batch {
     fn new(seq: i64) -> Self {
-        Self { seq, lines: Vec::new(), events: 0, first: EventId::from_u128(u128::MAX), last: EventId::from_u128(0) }
+        Self {
+            seq,
+            lines: Vec::new(),
+            events: 0,
+            first: EventId::from_u128(u128::MAX),
+            last: EventId::from_u128(0),
+            now: None,
+        }
     }
 
     /// Adds a line and gives its place.
@@ -235,18 +245,17 @@ impl Batch {
         transaction
             .prepare_cached("insert into batches (seq, first_id, last_id, events, member) values (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![self.seq, self.first.as_bytes(), self.last.as_bytes(), self.events, member])?;
-        // Answers whose time has come go a few at a time, on the back of a commit that happens anyway.
-        let now = Timestamp::from_micros(micros_of(self.last));
-        transaction
-            .prepare_cached("delete from kept where scope in (select scope from kept where expires_at <= ?1 limit 4)")?
-            .execute(params![now.micros()])?;
+        // Answers whose time has come go a few at a time, on the back of a commit that happens anyway. The time is that
+        // of the requests, as for their expiry: ids run ahead of a clock that was set back.
+        if let Some(now) = self.now {
+            transaction
+                .prepare_cached(
+                    "delete from kept where scope in (select scope from kept where expires_at <= ?1 limit 4)",
+                )?
+                .execute(params![now.micros()])?;
+        }
         Ok(())
     }
-}
-
-/// The time in a UUIDv7, microseconds.
-fn micros_of(id: EventId) -> i64 {
-    i64::try_from(id.as_u128() >> 80).unwrap_or(0) * 1_000
 }
 
 impl Work {
