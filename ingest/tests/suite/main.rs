@@ -1,0 +1,21 @@
+//! Ingest as its callers see it: the two ports on both stores, every convention of the HTTP contract, the server.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod auth;
+mod conditional;
+mod conformance;
+mod cors;
+mod data;
+mod failing;
+mod hostile;
+mod idempotency;
+mod limits;
+mod paging;
+mod problems;
+mod relay;
+mod rig;
+mod secrets;
+mod server;
+mod sqlite;
+mod tasks;

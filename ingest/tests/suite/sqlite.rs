@@ -1,0 +1,148 @@
+//! The database: what survives a restart, and what it refuses.
+
+use std::sync::Arc;
+
+use ingest::ErrorKind;
+use ingest::store::EventSink;
+use ingest::store::sqlite::SqliteStore;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::conformance::plain;
+use crate::rig::{Backend, Req, Rig, json, run};
+
+fn open(dir: &TempDir) -> SqliteStore {
+    SqliteStore::open(dir.path(), [2; 4]).unwrap()
+}
+
+/// A folder in which an API has worked for a while.
+async fn used() -> (TempDir, Vec<event::Event>) {
+    let rig = Rig::new(Backend::sqlite(), ingest::Settings::default());
+    let path = format!("/tasks/{}", rig.task("a").await);
+    rig.expect(200, Req::put(&path, r#"{"task":"b"}"#)).await;
+    rig.expect(201, Req::post("/data", r#"{"user_id":"u","message":"m"}"#).h("idempotency-key", "k")).await;
+    rig.expect(404, Req::get("/nothing")).await;
+    let log = rig.backend.log().await;
+    let Rig { api, backend: Backend::Sqlite(store, dir), .. } = rig else { panic!("not a database") };
+    drop((api, store));
+    (dir, log)
+}
+
+#[test]
+fn opened_again_everything_is_there() {
+    run(async {
+        let (dir, log) = used().await;
+        let store = open(&dir);
+        assert_eq!(store.reader().store_id(), "01010101", "a store keeps its name");
+        assert_eq!(store.reader().last_event_id().await.unwrap(), log.iter().map(|event| event.event_id).max());
+        let rig = Rig::new(Backend::Sqlite(Arc::new(store), dir), ingest::Settings::default());
+        assert_eq!(rig.backend.log().await, log);
+        let task = rig.api.handle(Req::get(&format!("/tasks/{}", log[0].entity_id.clone().unwrap())).received()).await;
+        assert_eq!((json(&task)["version"].clone(), json(&task)["task"].clone()), (2.into(), "b".into()));
+        let submit = Req::post("/data", r#"{"user_id":"u","message":"m"}"#).h("idempotency-key", "k");
+        assert_eq!(rig.api.handle(submit.received()).await.header("idempotency-replayed"), Some("true"));
+        rig.verify().await;
+    });
+}
+
+#[test]
+fn a_second_process_is_refused_until_the_first_has_gone() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let first = open(&dir);
+        let error = SqliteStore::open(dir.path(), [3; 4]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InUse, "{error}");
+        drop(first);
+        drop(open(&dir));
+    });
+}
+
+#[test]
+fn a_later_version_s_database_is_refused_untouched() {
+    run(async {
+        let (dir, _) = used().await;
+        let path = dir.path().join("store.db");
+        Connection::open(&path).unwrap().execute_batch("pragma user_version = 99").unwrap();
+        let error = SqliteStore::open(dir.path(), [3; 4]).unwrap_err();
+        assert!(error.kind() == ErrorKind::Unusable && error.to_string().contains("later version"), "{error}");
+        let version: i64 =
+            Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, 99);
+    });
+}
+
+#[test]
+fn what_is_no_database_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("store.db"), b"not a database, but long enough to be read as one").unwrap();
+    assert_eq!(SqliteStore::open(dir.path(), [3; 4]).unwrap_err().kind(), ErrorKind::Unusable);
+}
+
+#[test]
+fn a_flipped_bit_in_the_log_is_found_and_the_rest_served() {
+    run(async {
+        let (dir, log) = used().await;
+        let connection = Connection::open(dir.path().join("store.db")).unwrap();
+        let member: Vec<u8> =
+            connection.query_row("select member from batches where seq = 3", [], |row| row.get(0)).unwrap();
+        for at in [21, member.len() / 2, member.len() - 1] {
+            let mut damaged = member.clone();
+            damaged[at] ^= 1;
+            connection.execute("update batches set member = ?1 where seq = 3", [&damaged]).unwrap();
+            let store = open(&dir);
+            let batches = store.reader().batches(0, usize::MAX).await.unwrap();
+            let errors: Vec<_> = batches.iter().filter_map(|batch| batch.decode().err()).collect();
+            assert!(errors.len() == 1 && errors[0].kind() == ErrorKind::Corrupt, "byte {at}: {errors:?}");
+            drop(store);
+        }
+        let rig = Rig::new(Backend::Sqlite(Arc::new(open(&dir)), dir), ingest::Settings::default());
+        let damaged = rig.api.handle(Req::get(&format!("/data/{}", log[2].event_id)).received()).await;
+        assert_eq!(damaged.status(), 500);
+        let served = rig.api.handle(Req::get(&format!("/tasks/{}/history", log[0].event_id)).received()).await;
+        assert_eq!(served.status(), 200);
+    });
+}
+
+#[test]
+fn what_was_handed_over_is_committed_when_the_store_is_dropped() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(open(&dir));
+        let puts: Vec<_> = (0..500)
+            .map(|n| {
+                let store = Arc::clone(&store);
+                Box::pin(async move { store.put(vec![plain(n)]).await })
+            })
+            .collect();
+        // Each is polled once, so that it is handed over, and then given up.
+        for mut put in puts {
+            assert!(futures::poll!(&mut put).is_pending());
+            drop(put);
+        }
+        drop(store);
+        let (all, _) = open(&dir).reader().counts().await.unwrap();
+        assert_eq!(all, 500);
+    });
+}
+
+#[test]
+fn a_failed_commit_acknowledges_nobody_and_the_next_goes_on() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        drop(store.put(vec![plain(1)]).await.unwrap());
+        let other = Connection::open(dir.path().join("store.db")).unwrap();
+        other
+            .execute_batch("create trigger stop before insert on batches begin select raise(abort, 'no'); end")
+            .unwrap();
+        let puts = (2..20).map(|n| store.put(vec![plain(n)]));
+        for result in futures::future::join_all(puts).await {
+            assert_eq!(result.unwrap_err().kind(), ErrorKind::Unavailable);
+        }
+        assert!(!store.has_failed());
+        other.execute_batch("drop trigger stop").unwrap();
+        drop(store.put(vec![plain(30)]).await.unwrap());
+        let batches = store.reader().batches(0, usize::MAX).await.unwrap();
+        assert_eq!(batches.iter().map(|batch| (batch.seq, batch.events)).collect::<Vec<_>>(), [(1, 1), (2, 1)]);
+    });
+}
