@@ -24,16 +24,10 @@ Examples:
   daybook verify"
 )]
 pub struct Cli {
-    /// Folder of the installation [default: ./daybook-data]
-    #[arg(long, global = true, env = "DAYBOOK_DATA", value_name = "DIR")]
-    pub data: Option<PathBuf>,
     /// File with settings [default: ./daybook.toml, if there is one]
     #[arg(long, global = true, env = "DAYBOOK_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// What is logged to standard error: error, warn, info, debug [default: warn; of serve: info]
-    #[arg(long, global = true, env = "DAYBOOK_LOG", value_name = "FILTER")]
-    pub log: Option<String>,
-    /// Settings of the server and the compactor.
+    /// What the file may say, too.
     #[command(flatten)]
     pub settings: Settings,
     /// What to do.
@@ -45,6 +39,12 @@ pub struct Cli {
 #[derive(Debug, Clone, Default, Args, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Settings {
+    /// Folder of the installation [default: ./daybook-data]
+    #[arg(long, global = true, env = "DAYBOOK_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// What is logged to standard error: error, warn, info, debug [default: warn; of serve: info]
+    #[arg(long, global = true, env = "DAYBOOK_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
     /// Address to serve at; anything but loopback needs an API key [default: 127.0.0.1:3000]
     #[arg(long, global = true, env = "DAYBOOK_LISTEN", value_name = "HOST:PORT", help_heading = "Server")]
     pub listen: Option<String>,

@@ -41,29 +41,19 @@ pub struct Config {
     pub memory: u64,
 }
 
-/// The file: the same names as the flags.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-struct File {
-    data: Option<PathBuf>,
-    log: Option<String>,
-    #[serde(flatten)]
-    rest: toml::Table,
-}
-
 impl Config {
     /// Reads and checks the settings.
     ///
     /// # Errors
     /// A file that cannot be read, a name that does not exist, a value that makes no sense; each names itself.
     pub fn load(cli: &Cli) -> Result<Self> {
-        let (file, from_file) = read_file(cli.config.as_deref())?;
+        let from_file = read_file(cli.config.as_deref())?;
         let given = cli.settings.clone();
         let serves = matches!(cli.command, Command::Serve);
-        let log = cli.log.clone().or(file.log).unwrap_or_else(|| if serves { "info" } else { "warn" }.to_owned());
+        let log = given.log.or(from_file.log).unwrap_or_else(|| if serves { "info" } else { "warn" }.to_owned());
         let api_keys = given.api_keys.or(from_file.api_keys).unwrap_or_default();
         Ok(Self {
-            data: cli.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("daybook-data")),
+            data: given.data.or(from_file.data).unwrap_or_else(|| PathBuf::from("daybook-data")),
             log,
             listen: address(&given.listen.or(from_file.listen).unwrap_or_else(|| "127.0.0.1:3000".to_owned()))?,
             environment: given.environment.or(from_file.environment).unwrap_or_else(|| "local".to_owned()),
@@ -94,20 +84,17 @@ impl Config {
     }
 }
 
-fn read_file(named: Option<&Path>) -> Result<(File, Settings)> {
+fn read_file(named: Option<&Path>) -> Result<Settings> {
     let path = named.unwrap_or(Path::new(DEFAULT_FILE));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => String::new(),
         Err(error) => return Err(Failure::new(format!("cannot read {}: {error}", path.display()))),
     };
-    let wrong = |error: toml::de::Error| {
+    toml::from_str(&text).map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
         Failure::new(format!("{}:{line}: {}", path.display(), error.message()))
-    };
-    let file: File = toml::from_str(&text).map_err(wrong)?;
-    let settings = file.rest.clone().try_into().map_err(wrong)?;
-    Ok((file, settings))
+    })
 }
 
 fn address(text: &str) -> Result<SocketAddr> {

@@ -36,6 +36,23 @@ impl Installation {
         Ok(Self { folder, system })
     }
 
+    /// The installation in a folder that is there, with everything relayed that a stopped server left behind: for
+    /// commands that read it. A folder that is not there is a slip of the pen, not an empty installation.
+    ///
+    /// # Errors
+    /// There is no such folder; the store's or the relay's.
+    pub async fn existing(folder: &Path, system: System) -> Result<Self> {
+        if !folder.exists() {
+            let folder = folder.display();
+            return Err(Failure::new(format!(
+                "there is no data folder {folder}; name it with --data, or make one with daybook serve"
+            )));
+        }
+        let installation = Self::at(folder, system)?;
+        installation.settle().await?;
+        Ok(installation)
+    }
+
     /// The folder's absolute path.
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -16,12 +16,12 @@ use crate::output::print;
 
 /// Relays, compacts and says what it did.
 pub async fn run(config: &Config, format: Format) -> Result<ExitCode> {
-    let installation = Installation::at(&config.data, System::real())?;
-    installation.settle().await?;
+    let installation = Installation::existing(&config.data, System::real()).await?;
     let (summary, elapsed) = compact_all(&installation, config.memory, format == Format::Table).await?;
     match format {
         Format::Table => print(format!("{}\n", sentence(&summary, elapsed)).as_bytes())?,
-        _ => print(format!("{}\n", json(&summary, elapsed)).as_bytes())?,
+        Format::Json | Format::Ndjson => print(format!("{}\n", json(&summary, elapsed)).as_bytes())?,
+        Format::Csv => print(csv(&json(&summary, elapsed)).as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -90,4 +90,12 @@ fn json(summary: &Summary, elapsed: Duration) -> serde_json::Value {
         "overtaken": summary.overtaken,
         "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
     })
+}
+
+/// A line of names and a line of their numbers.
+fn csv(sums: &serde_json::Value) -> String {
+    let sums: Vec<_> = sums.as_object().into_iter().flatten().collect();
+    let names: Vec<&str> = sums.iter().map(|(name, _)| name.as_str()).collect();
+    let numbers: Vec<String> = sums.iter().map(|(_, number)| number.to_string()).collect();
+    format!("{}\r\n{}\r\n", names.join(","), numbers.join(","))
 }

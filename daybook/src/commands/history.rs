@@ -17,8 +17,7 @@ pub const SHOWN: &[&str] = &["entity_version", "received_at", "event_type", "cha
 
 /// Prints an entity's changes in version order.
 pub async fn run(config: &Config, args: &HistoryArgs) -> Result<ExitCode> {
-    let installation = Installation::at(&config.data, System::real())?;
-    installation.settle().await?;
+    let installation = Installation::existing(&config.data, System::real()).await?;
     let rows = changes(&installation, &args.entity).await?;
     let rows = if args.output.format == Format::Table { only(rows, SHOWN) } else { rows };
     print_rows("entity_history", &rows, args.output.format)?;

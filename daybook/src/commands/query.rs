@@ -21,8 +21,7 @@ pub async fn run(config: &Config, args: &QueryArgs) -> Result<ExitCode> {
     };
     let query = named::find(name)?;
     let given = args.params.iter().map(|param| pair(param)).collect::<Result<Vec<_>>>()?;
-    let installation = Installation::at(&config.data, System::real())?;
-    installation.settle().await?;
+    let installation = Installation::existing(&config.data, System::real()).await?;
     let scope = Scope { now: installation.now(), tenant: args.tenant.clone() };
     let rows = Questions::to(&installation).await?.run(query, &given, &scope).await?;
     if args.output.format == Format::Table {

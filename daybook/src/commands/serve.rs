@@ -13,7 +13,7 @@ use ingest::store::sqlite::SqliteStore;
 use ingest::{Api, Parts, Settings, System};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -41,8 +41,9 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let (stop, stopped) = watch::channel(());
     let relay = tokio::spawn(relay_loop(Arc::clone(&store), installation.clone(), config.clone(), stopped.clone()));
     let compactor = background.handle().spawn(compact_loop(installation.clone(), config.clone(), stopped));
+    let signals = Signals::receive().map_err(Failure::while_("receive signals"))?;
     print(format!("Daybook is ready at http://{address}\n").as_bytes())?;
-    server::serve(listener, api, until_told_to_stop(Arc::clone(&store))).await;
+    server::serve(listener, api, until_told_to_stop(signals, Arc::clone(&store))).await;
     if store.has_failed() {
         return Err(Failure::new(
             "the store can no longer tell what is on disk; nothing more was acknowledged, restart",
@@ -54,6 +55,18 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     relay::drain(&store, installation.folder(), installation.now()).await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The signals that end the server. Received from before it says that it is ready, so that none ends it the hard way.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn receive() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
 }
 
 /// Threads for queries and compaction, apart from those that answer requests.
@@ -119,17 +132,12 @@ async fn api(
 }
 
 /// Resolves at SIGTERM, at SIGINT, or once the store has stopped acknowledging.
-async fn until_told_to_stop(store: Arc<SqliteStore>) {
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        tracing::error!("signals cannot be received; stop with kill -9, which loses nothing");
-        return std::future::pending().await;
-    };
+async fn until_told_to_stop(mut signals: Signals, store: Arc<SqliteStore>) {
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     loop {
         tokio::select! {
-            _ = terminate.recv() => return,
-            _ = interrupt.recv() => return,
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
             _ = heartbeat.tick() => if store.has_failed() { return },
         }
     }

@@ -14,14 +14,17 @@ use crate::installation::Installation;
 
 /// Prints the state now, as of a time, or after a version.
 pub async fn run(config: &Config, args: &ShowArgs) -> Result<ExitCode> {
-    let installation = Installation::at(&config.data, System::real())?;
-    installation.settle().await?;
+    let time = args.as_of.as_deref().map(moment).transpose()?;
+    let installation = Installation::existing(&config.data, System::real()).await?;
     let rows = changes(&installation, &args.entity).await?;
-    let time = args.as_of.as_deref().map(Timestamp::parse).transpose().map_err(Failure::new)?;
     let state = state_at(&rows, time, args.at_version)
         .ok_or_else(|| Failure::new(format!("{} {} was not there then", args.entity.kind, args.entity.id)))?;
     print_json(&state)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn moment(text: &str) -> Result<Timestamp> {
+    Timestamp::parse(text).map_err(|reason| Failure::new(format!("--as-of: {reason}")))
 }
 
 /// The state of the highest version up to a time or a version; none if that is a deletion.

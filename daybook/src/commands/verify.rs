@@ -4,23 +4,24 @@ use std::process::ExitCode;
 
 use comfy_table::CellAlignment;
 use ingest::System;
+use query::{Cell, CellKind, RowColumn, Rows};
 
 use crate::cli::Format;
 use crate::config::Config;
 use crate::failure::Result;
 use crate::installation::Installation;
-use crate::output::{print, table};
+use crate::output::{print, print_rows, table};
 use crate::terminal::escape;
-use crate::verify::{Report, verify};
+use crate::verify::{Check, Report, verify};
 
 /// Verifies and reports; exit status 1 if anything is wrong.
 pub async fn run(config: &Config, format: Format) -> Result<ExitCode> {
-    let installation = Installation::at(&config.data, System::real())?;
-    installation.settle().await?;
+    let installation = Installation::existing(&config.data, System::real()).await?;
     let report = verify(&installation).await?;
     match format {
         Format::Table => print(format!("{}\n", text(&report)).as_bytes())?,
-        _ => print(format!("{}\n", json(&report)).as_bytes())?,
+        Format::Json => print(format!("{}\n", json(&report)).as_bytes())?,
+        Format::Ndjson | Format::Csv => print_rows("verify", &rows(&report), format)?,
     }
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -44,6 +45,28 @@ pub fn text(report: &Report) -> String {
         Some(check) => format!("{} is broken: {}", check.id, escape(check.offender.as_deref().unwrap_or_default())),
     };
     format!("{checks}\n{verdict}")
+}
+
+/// One row a check.
+fn rows(report: &Report) -> Rows {
+    let column = |name: &str, kind| RowColumn { name: name.to_owned(), kind };
+    let columns = vec![
+        column("invariant", CellKind::Text),
+        column("statement", CellKind::Text),
+        column("checked", CellKind::Int),
+        column("holds", CellKind::Bool),
+        column("offender", CellKind::Text),
+    ];
+    let row = |check: &Check| {
+        vec![
+            Cell::Text(check.id.to_owned()),
+            Cell::Text(check.statement.to_owned()),
+            Cell::Int(i64::try_from(check.checked).unwrap_or(i64::MAX)),
+            Cell::Bool(check.offender.is_none()),
+            check.offender.clone().map_or(Cell::Null, Cell::Text),
+        ]
+    };
+    Rows { columns, rows: report.checks.iter().map(row).collect(), truncated: false, bytes_read: 0 }
 }
 
 fn json(report: &Report) -> serde_json::Value {

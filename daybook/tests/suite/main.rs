@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a test has a clock, an environment and a voice")]
 
 mod answers;
+mod cli;
 mod crash;
 mod house;
 mod stop;

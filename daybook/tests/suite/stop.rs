@@ -47,6 +47,14 @@ fn sigterm_under_load_loses_nothing_and_ends_with_success() {
 }
 
 #[test]
+fn a_signal_right_after_the_start_is_obeyed_as_well() {
+    let place = Place::new();
+    for _ in 0..8 {
+        Server::start(&place.data(), &[]).terminate();
+    }
+}
+
+#[test]
 fn an_idle_connection_does_not_hold_up_the_end() {
     let place = Place::new();
     let server = Server::start(&place.data(), &[]);

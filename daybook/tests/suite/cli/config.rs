@@ -1,0 +1,126 @@
+//! Settings: flags before environment before file; what is wrong is named with its place.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::super::support::{Place, Ran, Server, bounded, daybook, program};
+
+/// `serve` with a file of settings; everything that is wrong shows before anything is opened.
+#[track_caller]
+fn check_file(text: &str, reason: &str) {
+    let place = Place::new();
+    let file = place.beside("settings.toml");
+    fs::write(&file, text).unwrap();
+    daybook(&place.data(), &["serve", "--config", file.to_str().unwrap()]).refuses(reason);
+    assert!(!place.data().exists());
+}
+
+#[track_caller]
+fn check_flags(flags: &[&str], reason: &str) {
+    let place = Place::new();
+    daybook(&place.data(), &[&["serve"], flags].concat()).refuses(reason);
+}
+
+#[test]
+fn a_wrong_file_is_named_with_its_line() {
+    check_file("listen = \"127.0.0.1:0\"\n\nlisten-at = 3\n", "settings.toml:3: unknown field `listen-at`");
+    check_file("listen = \"127.0.0.1:0\"\nmemory = 5\n", "settings.toml:2: invalid type");
+    check_file("# a\n# b\nlisten = [\n", "settings.toml:3");
+    check_file("data = 7\n", "settings.toml:1");
+    check_file("mask = \"a\"\n", "settings.toml:1");
+    check_file("\n[server]\nlisten = \"127.0.0.1:0\"\n", "settings.toml:2: unknown field `server`");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    check_flags(&["--config", "/nowhere/daybook.toml"], "cannot read /nowhere/daybook.toml");
+}
+
+#[test]
+fn a_wrong_value_is_named_with_a_right_one() {
+    check_flags(&["--listen", "nonsense"], "write HOST:PORT, such as 127.0.0.1:3000");
+    check_flags(&["--listen", "127.0.0.1:99999"], "write HOST:PORT");
+    check_flags(&["--listen", "127.0.0.1:0", "--relay-every", "often"], "write 500ms, 1s, 15m or 1h");
+    check_flags(&["--listen", "127.0.0.1:0", "--compact-every", "0s"], "compact-every");
+    check_flags(&["--listen", "127.0.0.1:0", "--memory", "lots"], "write 256M or 1GiB");
+    check_flags(&["--listen", "127.0.0.1:0", "--base-path", "v1"], "must begin with a slash");
+    check_flags(&["--listen", "127.0.0.1:0", "--api-keys", "a:b:c"], "64 hex digits");
+    check_flags(&["--listen", "127.0.0.1:0", "--api-keys", "a"], "id:tenant:sha256");
+}
+
+#[test]
+fn an_address_that_others_can_reach_needs_a_key() {
+    check_flags(&["--listen", "0.0.0.0:0"], "set api-keys, or listen at 127.0.0.1:0");
+    check_flags(&["--listen", "[::]:0"], "set api-keys");
+    let place = Place::new();
+    let key = format!("a:alpha:{}", event::sha256_hex(b"secret"));
+    let server = Server::start_at(&place.data(), "0.0.0.0:0", &["--api-keys", &key]);
+    assert!(server.address().ip().is_unspecified());
+    server.terminate();
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    check_flags(&["--listen", &address], "choose another address with --listen");
+}
+
+/// Which address `serve` takes from flag, environment and file: shown by the refusal of a public one.
+fn exposed(place: &Place, change: impl FnOnce(&mut Command)) -> Ran {
+    fs::write(place.beside("daybook.toml"), "listen = \"0.0.0.0:1003\"\n").unwrap();
+    let mut command = program();
+    command.current_dir(place.beside("")).args(["serve", "--data"]).arg(place.data());
+    change(&mut command);
+    bounded(&mut command)
+}
+
+#[test]
+fn flags_come_before_the_environment_and_that_before_the_file() {
+    let place = Place::new();
+    exposed(&place, |_| ()).refuses("listen = 0.0.0.0:1003");
+    exposed(&place, |command| {
+        command.env("DAYBOOK_LISTEN", "0.0.0.0:1002");
+    })
+    .refuses("listen = 0.0.0.0:1002");
+    exposed(&place, |command| {
+        command.env("DAYBOOK_LISTEN", "0.0.0.0:1002").args(["--listen", "0.0.0.0:1001"]);
+    })
+    .refuses("listen = 0.0.0.0:1001");
+    let other = place.beside("other.toml");
+    fs::write(&other, "listen = \"0.0.0.0:1004\"\n").unwrap();
+    exposed(&place, |command| {
+        command.env("DAYBOOK_CONFIG", &other);
+    })
+    .refuses("listen = 0.0.0.0:1004");
+}
+
+#[test]
+fn every_setting_may_stand_in_the_file() {
+    let place = Place::new();
+    let file = place.beside("all.toml");
+    let text = format!(
+        "data = {:?}\nlog = \"warn\"\nlisten = \"127.0.0.1:0\"\nenvironment = \"test\"\nbase-path = \"/v1\"\n\
+         cors-origins = [\"https://a.example\"]\napi-keys = [\"a:alpha:{}\"]\nrequire-if-match = true\nmask = [\"zip\"]\n\
+         relay-every = \"50ms\"\ncompact-every = \"1h\"\nmemory = \"64MiB\"\n",
+        place.data(),
+        event::sha256_hex(b"secret"),
+    );
+    fs::write(&file, text).unwrap();
+    let server = Server::start(&place.data(), &["--config", file.to_str().unwrap()]);
+    let mut client = server.client().with("x-api-key", "secret");
+    let body = r#"{"user_id":"ann","message":"hello","zip":"12345-secret"}"#;
+    let id = client.post("/v1/data", body).expect(201).json()["id"].as_str().unwrap().to_owned();
+    client.put("/v1/tasks/019aa0c5-6f8b-7000-8000-000000000000", r#"{"task":"x"}"#).expect(428);
+    client.post("/data", body).expect(404);
+    server.client().get("/v1/tasks").expect(401);
+    server.terminate();
+    assert_masked(&place.data(), &id);
+}
+
+fn assert_masked(data: &Path, id: &str) {
+    let events = super::super::support::raw_events(data);
+    let body = events.iter().find(|event| event.event_id == id).unwrap().body.clone().unwrap();
+    assert!(body.contains("[redacted:") && !body.contains("12345-secret"), "{body}");
+}

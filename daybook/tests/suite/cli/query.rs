@@ -1,0 +1,103 @@
+//! `daybook query` and `daybook verify`: forms of their answers, refusals, hostile text.
+
+use serde_json::Value;
+
+use super::Used;
+use crate::support::{Place, Server, daybook};
+
+#[test]
+fn every_form_can_be_parsed() {
+    let used = Used::new();
+    let data = used.place.data();
+    let query = |format: &str| daybook(&data, &["query", "traffic", "--format", format]);
+
+    let json = query("json").json();
+    assert_eq!(json["rows"][0]["requests"], 7);
+    let lines: Vec<Value> = query("ndjson").done().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(Value::Array(lines), json["rows"]);
+    let csv = query("csv").done();
+    let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!((lines[0][0], lines[0][1], lines[1][1]), ("hour_start", "requests", "7"), "{csv}");
+    let table = query("table").done();
+    assert!(table.contains("requests") && table.contains("1 row"), "{table}");
+
+    for command in ["verify", "compact"] {
+        for format in ["json", "ndjson"] {
+            let out = daybook(&data, &[command, "--format", format]).done();
+            for line in if format == "json" { vec![out.as_str()] } else { out.lines().collect() } {
+                serde_json::from_str::<Value>(line)
+                    .unwrap_or_else(|error| panic!("{command} {format}: {error} in {line}"));
+            }
+        }
+        let csv = daybook(&data, &[command, "--format", "csv"]).done();
+        assert!(!csv.starts_with('{') && csv.lines().count() > 1, "{command}: {csv}");
+    }
+    assert!(daybook(&data, &["verify"]).done().ends_with("Everything holds.\n"));
+    assert_eq!(daybook(&data, &["compact"]).done(), "Nothing is pending.\n");
+}
+
+#[test]
+fn queries_are_listed() {
+    let place = Place::new();
+    let table = daybook(&place.data(), &["query", "--list"]).done();
+    let json = daybook(&place.data(), &["query", "--list", "--format", "json"]).json();
+    assert_eq!(json["count"], 8);
+    for item in json["items"].as_array().unwrap() {
+        assert!(table.contains(item["name"].as_str().unwrap()), "{table}");
+    }
+    assert!(table.contains("entity_id* "), "a required parameter is marked: {table}");
+    assert!(!place.data().exists());
+}
+
+#[test]
+fn a_wrong_question_is_refused_with_a_hint() {
+    let used = Used::new();
+    let check = |args: &[&str], reason: &str| daybook(&used.place.data(), &[&["query"], args].concat()).refuses(reason);
+    check(&["nonsense"], "`daybook query --list` shows them all");
+    check(&["traffic", "--param", "from"], "must be NAME=VALUE");
+    check(&["traffic", "--param", "from=whenever"], "from");
+    check(&["traffic", "--param", "nonsense=1"], "nonsense");
+    check(&["entity_history"], "entity_id");
+    check(&["slowest", "--param", "limit=many"], "limit");
+    check(&["slowest", "--param", "limit=1; drop table requests"], "limit");
+}
+
+#[test]
+fn every_question_answers_on_an_empty_installation() {
+    let place = Place::new();
+    Server::start(&place.data(), &[]).terminate();
+    let list = daybook(&place.data(), &["query", "--list", "--format", "json"]).json();
+    for item in list["items"].as_array().unwrap() {
+        let name = item["name"].as_str().unwrap();
+        let mut args = vec!["query", name, "--format", "json"];
+        if item["params"].as_array().unwrap().iter().any(|param| param["name"] == "entity_id") {
+            args.extend(["--param", "entity_id=019aa0c5-6f8b-7000-8000-000000000000"]);
+        }
+        assert_eq!(daybook(&place.data(), &args).json()["count"], 0, "{name}");
+    }
+    daybook(&place.data(), &["verify"]).done();
+    daybook(&place.data(), &["compact"]).done();
+}
+
+#[test]
+fn text_of_strangers_does_not_reach_the_terminal() {
+    let place = Place::new();
+    let server = Server::start(&place.data(), &[]);
+    let hostile = r#"a\u001b[31mb\r\nc\u202ed\u0007"#;
+    let mut client = server.client();
+    client.post("/data", &format!(r#"{{"user_id":"{hostile}","message":"{hostile}"}}"#)).expect(201);
+    let task = client.post("/tasks", &format!(r#"{{"task":"{hostile}"}}"#)).expect(201).json();
+    let id = task["id"].as_str().unwrap();
+    server.terminate();
+    let data = place.data();
+    let commands: &[&[&str]] =
+        &[&["query", "submissions_by_user"], &["query", "top_actors"], &["history", "task", id], &["show", "task", id]];
+    let mut seen = 0;
+    for args in commands {
+        let out = daybook(&data, args).done();
+        let moving = out.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
+        assert_eq!(moving, None, "{args:?}: {out:?}");
+        seen += usize::from(out.contains("[31mb"));
+    }
+    assert!(seen >= 3, "the text is shown, escaped: {seen}");
+}
