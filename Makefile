@@ -37,7 +37,7 @@ local: ## serve at http://127.0.0.1:3000 on ./daybook-data (DATA=… for another
 ##@ Check
 .PHONY: test test-foreign foreign-readers lint format doc
 test: ## all tests that need nothing but Rust and a C compiler
-	@$(CARGO) test --locked --workspace
+	@$(CARGO) test --locked --workspace --no-fail-fast
 
 test-foreign: foreign-readers ## a table of Daybook's read by pyiceberg and DuckDB (needs python3 and PyPI, once)
 	@$(CARGO) build --locked --package daybook
