@@ -24,7 +24,7 @@ use crate::codec::hex;
 /// Masks by names and by patterns. One per process: building it compiles the patterns.
 #[derive(Debug, Clone)]
 pub struct Redactor {
-    key: [u8; 32],
+    mac: Hmac<Sha256>,
     rules: Rules,
     values: Regex,
     pairs: Regex,
@@ -39,7 +39,8 @@ impl Redactor {
         let rules = rules.folded()?;
         let values = patterns::values()?;
         let pairs = patterns::pairs(rules.keys())?;
-        Ok(Self { key, rules, values, pairs })
+        let mac = Hmac::new_from_slice(&key).map_err(|error| error.to_string())?;
+        Ok(Self { mac, rules, values, pairs })
     }
 
     /// The mask of one secret; a mask stays what it is, so that masking twice changes nothing.
@@ -47,13 +48,8 @@ impl Redactor {
         if is_mask(secret) {
             return secret.to_owned();
         }
-        // HMAC takes a key of any length, so this branch is never without a digest.
-        let digest = Hmac::<Sha256>::new_from_slice(&self.key).map(|mut mac| {
-            mac.update(secret.as_bytes());
-            mac.finalize().into_bytes()
-        });
-        let prefix = digest.map_or_else(|_| String::new(), |digest| hex(&digest[..4]));
-        format!("[redacted:{prefix}]")
+        let digest = self.mac.clone().chain_update(secret.as_bytes()).finalize().into_bytes();
+        format!("[redacted:{}]", hex(&digest[..4]))
     }
 
     /// Masks what looks like a secret in free text: an error's text, a path, a body that does not parse.
