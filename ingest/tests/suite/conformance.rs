@@ -3,14 +3,14 @@
 use event::domain::submission;
 use event::domain::task::{self, Command};
 use event::{Event, EventId, Timestamp};
-use ingest::store::{Append, Appended, EntityRef, Item, Keep, Kept, ListOf, ListQuery, NewState};
+use ingest::store::{Append, Appended, EntityRef, Keep, Kept, NewState};
 
 use crate::rig::{on_both, verify_log};
 
 const NOW: i64 = 1_763_631_026_000_000;
 
 /// The id of the n-th event; neighbours in time.
-fn id(n: u128) -> EventId {
+pub fn id(n: u128) -> EventId {
     EventId::from_u128((0x019a_a0c5_6f8b_7000_8000_u128 << 48) + n)
 }
 
@@ -26,12 +26,12 @@ pub fn plain(n: u128) -> Event {
     event.sealed()
 }
 
-fn entity(tenant: &str, name: &str) -> EntityRef {
+pub fn entity(tenant: &str, name: &str) -> EntityRef {
     EntityRef { tenant: tenant.to_owned(), kind: task::ENTITY.to_owned(), id: name.to_owned() }
 }
 
 /// The n-th event: version `expected + 1` of an entity, with a status.
-fn change(n: u128, entity: &EntityRef, expected: i64, status: &str) -> Append {
+pub fn change(n: u128, entity: &EntityRef, expected: i64, status: &str) -> Append {
     let body = format!(r#"{{"task":"{n}","status":"{status}"}}"#);
     let command = Command::parse_create(&body).unwrap();
     let made = task::decide(None, command, None, &entity.id, Timestamp::from_micros(NOW)).unwrap();
@@ -47,7 +47,7 @@ fn change(n: u128, entity: &EntityRef, expected: i64, status: &str) -> Append {
     Append { event: event.sealed(), entity: entity.clone(), expected, state, keep: None }
 }
 
-fn submitted(n: u128, tenant: &str, user: &str) -> Append {
+pub fn submitted(n: u128, tenant: &str, user: &str) -> Append {
     let event = Event {
         event_type: submission::SUBMITTED.to_owned(),
         tenant: tenant.to_owned(),
@@ -74,7 +74,7 @@ fn keeping(append: Append, scope: &str, expires_at: i64) -> Append {
 }
 
 #[track_caller]
-fn done(appended: Appended, n: u128) {
+pub fn done(appended: Appended, n: u128) {
     match appended {
         Appended::Done(receipt) => assert_eq!(receipt.event_id(), id(n)),
         other => panic!("{other:?}"),
@@ -190,89 +190,6 @@ fn a_history_has_pages() {
         assert_eq!(versions(3, 3).await, [4, 5, 6]);
         assert_eq!(versions(6, 3).await, [7]);
         assert!(versions(7, 3).await.is_empty() && versions(0, 0).await.is_empty());
-    });
-}
-
-#[test]
-fn a_submission_is_found_by_its_id_and_tenant() {
-    on_both(async |backend| {
-        let (store, sink) = (backend.store(), backend.sink());
-        for n in 0..50 {
-            done(store.append(submitted(n, if n % 2 == 0 { "red" } else { "blue" }, "u")).await.unwrap(), n);
-            drop(sink.put(vec![plain(1_000 - n)]).await.unwrap());
-        }
-        for n in 0..50 {
-            let of = |tenant: &str| EntityRef { tenant: tenant.to_owned(), ..submitted(n, "red", "u").entity };
-            let (own, other) = if n % 2 == 0 { ("red", "blue") } else { ("blue", "red") };
-            assert_eq!(store.history(&of(own), 0, 1).await.unwrap()[0].event_id, id(n));
-            assert!(store.history(&of(other), 0, 1).await.unwrap().is_empty());
-            assert!(store.history(&of(own), 1, 1).await.unwrap().is_empty());
-        }
-        let read = EntityRef { id: id(1_000).to_string(), ..submitted(0, "red", "u").entity };
-        assert!(store.history(&read, 0, 1).await.unwrap().is_empty(), "a read is no submission");
-        let odd = EntityRef { id: "x".to_owned(), ..read };
-        assert!(store.history(&odd, 0, 1).await.unwrap().is_empty());
-    });
-}
-
-#[test]
-fn lists_have_pages_filters_and_one_tenant() {
-    on_both(async |backend| {
-        let store = backend.store();
-        for n in 0..30_u128 {
-            let tenant = if n % 10 == 9 { "blue" } else { "red" };
-            let status = if n % 2 == 0 { "new" } else { "completed" };
-            let mut append = change(n, &entity(tenant, &format!("t{n:02}")), 0, status);
-            if n == 4 {
-                append.state = append.state.map(|new| NewState { deleted: true, ..new });
-            }
-            done(store.append(append).await.unwrap(), n);
-            done(store.append(submitted(100 + n, tenant, if n % 3 == 0 { "u" } else { "v" })).await.unwrap(), 100 + n);
-        }
-        let states = |filters: &[(&'static str, &str)]| ListOf::States {
-            kind: task::ENTITY.to_owned(),
-            filters: filters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
-        };
-        let user = |user: &str| ListOf::Submissions { user_id: user.to_owned() };
-        // Walks with every page size and gives the ids.
-        let walk = async |tenant: &str, of: &ListOf, limit: usize| {
-            let (mut ids, mut before) = (Vec::new(), None);
-            loop {
-                let query = ListQuery { tenant: tenant.to_owned(), of: of.clone(), before, limit };
-                let page = store.list(&query).await.unwrap();
-                assert!(page.len() <= limit);
-                let Some(last) = page.last() else { return ids };
-                before = Some(last.id.clone());
-                for listed in page {
-                    if let Item::Event(event) = &listed.item {
-                        assert_eq!((event.tenant.as_str(), event.event_id.to_string()), (tenant, listed.id.clone()));
-                    }
-                    ids.push(listed.id);
-                }
-            }
-        };
-        for (tenant, of, count) in [
-            ("red", states(&[]), 26),
-            ("blue", states(&[]), 3),
-            ("red", states(&[("status", "new")]), 14),
-            ("red", states(&[("status", "completed"), ("priority", "medium")]), 12),
-            ("red", states(&[("status", "cancelled")]), 0),
-            ("red", states(&[("status", "new' or 1=1 --")]), 0),
-            ("green", states(&[]), 0),
-            ("red", ListOf::States { kind: "user".to_owned(), filters: Vec::new() }, 0),
-            ("red", user("u"), 9),
-            ("blue", user("u"), 1),
-            ("red", user("nobody"), 0),
-        ] {
-            let all = walk(tenant, &of, 100).await;
-            let mut sorted = all.clone();
-            sorted.sort_by(|a, b| b.cmp(a));
-            assert_eq!((all.len(), &all), (count, &sorted), "{tenant} {of:?}");
-            assert!(!all.contains(&"t04".to_owned()), "deleted");
-            for limit in [1, 2, 7] {
-                assert_eq!(walk(tenant, &of, limit).await, all);
-            }
-        }
     });
 }
 

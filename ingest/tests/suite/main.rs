@@ -5,6 +5,7 @@
 mod auth;
 mod conditional;
 mod conformance;
+mod conformance_lists;
 mod cors;
 mod data;
 mod failing;

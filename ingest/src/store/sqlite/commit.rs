@@ -268,6 +268,16 @@ impl Work {
         }
     }
 
+    /// The time in its first id, milliseconds.
+    pub fn millis(&self) -> Option<u128> {
+        let first = match self {
+            Self::Append(change) => Some(change.line.id),
+            Self::Put(lines) => lines.first().map(|line| line.id),
+            Self::Relayed { .. } => None,
+        };
+        first.map(|id| id.as_u128() >> 80)
+    }
+
     /// How many bytes of lines it adds at most.
     pub fn bytes(&self) -> usize {
         match self {

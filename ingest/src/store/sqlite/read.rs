@@ -15,7 +15,8 @@ use crate::store::{EntityRef, Item, Kept, ListOf, ListQuery, Listed, Stored};
 type Place = (i64, usize);
 
 /// A request's id is made at its receipt, its batch when it commits; no request lasts longer than this, milliseconds.
-const LONGEST_REQUEST: u128 = 15 * 60 * 1_000;
+/// The ids of one batch lie within it.
+pub const LONGEST_REQUEST: u128 = 15 * 60 * 1_000;
 
 pub fn load(connection: &Connection, entity: &EntityRef) -> Result<Option<Stored>> {
     let row = connection

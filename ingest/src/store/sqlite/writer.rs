@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::commit::{Log, Outcome, Work};
+use super::read::LONGEST_REQUEST;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Most jobs that wait for the writer; one more is refused as unavailable.
@@ -78,10 +79,17 @@ pub fn stopped() -> Error {
 }
 
 fn run(log: &mut Log, mut queue: mpsc::Receiver<Job>) {
-    while let Some(first) = queue.blocking_recv() {
+    let mut held = None;
+    while let Some(first) = held.take().or_else(|| queue.blocking_recv()) {
         let (mut jobs, mut events, mut bytes) = (Vec::new(), 0, 0);
+        let start = first.work.millis();
         let mut next = Some(first);
         while let Some(job) = next {
+            // A submission is looked for in batches whose ids are near its own: a clock that leaps begins a new one.
+            if job.work.millis().zip(start).is_some_and(|(own, start)| own.abs_diff(start) > LONGEST_REQUEST / 2) {
+                held = Some(job);
+                break;
+            }
             events += job.work.events();
             bytes += job.work.bytes();
             jobs.push(job);
