@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use event::Event;
-use event::domain::{State, evolve};
+use event::domain::{Operation, State, evolve};
 use ingest::store::{EntityRef, Stored};
 
 use super::report::Check;
@@ -30,6 +30,22 @@ pub fn check(view: &View, stored: Option<&HashMap<EntityRef, Stored>>) -> (Check
         }
     }
     (versions, folds)
+}
+
+/// Checks I5 from the log's side: of every entity that the log shows the store has its last version, or a later one.
+///
+/// `stored` must have been read after the log.
+pub fn check_kept(view: &View, stored: &HashMap<EntityRef, Stored>, folds: &mut Check) {
+    for (entity, changes) in view.changes() {
+        let logged = changes.keys().next_back().copied().unwrap_or_default();
+        match stored.get(entity) {
+            None => folds.offend(|| format!("{}: the log has it, the store has no state of it", name(entity))),
+            Some(stored) if stored.version < logged => folds.offend(|| {
+                format!("{}: the log is at version {logged}, the store at {}", name(entity), stored.version)
+            }),
+            Some(_) => {}
+        }
+    }
 }
 
 fn name(entity: &EntityRef) -> String {
@@ -64,7 +80,8 @@ fn fold(changes: &BTreeMap<i64, Vec<Event>>, stored: Option<&Stored>) -> Result<
         }
         if let Some(stored) = stored.filter(|stored| stored.version == *version) {
             met = true;
-            if stored.state != next || stored.event_hash != event.event_hash {
+            let deleted = event.operation.as_deref() == Some(Operation::Delete.as_str());
+            if stored.state != next || stored.event_hash != event.event_hash || stored.deleted != deleted {
                 return Err(format!("the stored state of version {version} is not the fold's"));
             }
         }

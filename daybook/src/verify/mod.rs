@@ -1,14 +1,14 @@
 //! Proves that log, table and state agree, from what is on disk alone.
 //!
 //! The state is read first and the log after it, so that the proof also holds while a server runs: whatever the state
-//! shows must by then be in the log.
+//! shows must by then be in the log. Then the state is read once more: whatever the log showed must by then be in it.
 
 mod chain;
 mod report;
 mod row;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use compactor::lake::ConsumedSet;
@@ -71,12 +71,14 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
         batch.decode()?.into_iter().for_each(|event| view.add(event));
     }
 
-    report.add(balance(&table, &raw, listing).await?);
+    report.add(balance(&table, &raw, listing, &view).await?);
+    report.add(view.hashes());
+    let (versions, mut folds) = chain::check(&view, reader.is_some().then_some(&before.entities));
     if let Some(reader) = &reader {
         report.add(durability(reader, &before, &view).await?);
+        report.add(view.bodies(installation.folder()));
+        chain::check_kept(&view, &read_entities(reader).await?, &mut folds);
     }
-    report.add(view.hashes());
-    let (versions, folds) = chain::check(&view, reader.is_some().then_some(&before.entities));
     report.add(versions);
     report.add(folds);
     Ok(report)
@@ -84,14 +86,7 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
 
 async fn read_store(reader: &SqliteReader) -> Result<Before> {
     let relayed_to = reader.relayed_to().await?;
-    let mut before = Before { relayed_to, ..Before::default() };
-    let mut after: Option<EntityRef> = None;
-    loop {
-        let page = reader.entities(after, PAGE).await?;
-        let Some((last, _)) = page.last() else { break };
-        after = Some(last.clone());
-        before.entities.extend(page);
-    }
+    let mut before = Before { relayed_to, entities: read_entities(reader).await?, outbox: Vec::new() };
     let mut seq = relayed_to;
     loop {
         let batches = reader.batches(seq, BATCH_BYTES).await?;
@@ -102,9 +97,22 @@ async fn read_store(reader: &SqliteReader) -> Result<Before> {
     Ok(before)
 }
 
+async fn read_entities(reader: &SqliteReader) -> Result<HashMap<EntityRef, Stored>> {
+    let mut entities = HashMap::new();
+    let mut after: Option<EntityRef> = None;
+    loop {
+        let page = reader.entities(after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(entities) };
+        after = Some(last.clone());
+        entities.extend(page);
+    }
+}
+
 /// I7: every raw line is a row, a duplicate, a quarantined line, or not yet compacted.
-async fn balance(table: &Table, raw: &Arc<dyn RawLog>, listing: Vec<RawObject>) -> Result<Check> {
+async fn balance(table: &Table, raw: &Arc<dyn RawLog>, listing: Vec<RawObject>, view: &View) -> Result<Check> {
     let counted = counts(table)?;
+    let listed: HashSet<&str> = listing.iter().map(|object| object.key.as_str()).collect();
+    let gone = view.sources().iter().filter(|source| !listed.contains(source.as_str())).min();
     let lines = count_raw(raw, &listing, Limits::default()).await?.lines;
     let pending = pending_objects(listing, &ConsumedSet::of(table).await?);
     let pending = count_raw(raw, &pending, Limits::default()).await?.lines;
@@ -116,7 +124,9 @@ async fn balance(table: &Table, raw: &Arc<dyn RawLog>, listing: Vec<RawObject>) 
         "{lines} = {} rows + {} duplicates + {} quarantined + {pending} pending",
         counted.rows, counted.duplicates, counted.quarantined
     );
-    if rows != counted.rows {
+    if let Some(gone) = gone {
+        check.offender = Some(format!("{gone} is gone; {}", check.detail.replacen('=', "≠", 1)));
+    } else if rows != counted.rows {
         check.offender = Some(format!("the table has {rows} rows, its commits added {}", counted.rows));
     } else if lines != taken + pending {
         check.offender = Some(check.detail.replacen('=', "≠", 1));

@@ -1,8 +1,9 @@
 //! The log as `verify` needs it: which events there are, and what changed each entity.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
 use event::domain::fold;
 use event::{COLUMNS, Event, EventId, Origin};
 use ingest::store::EntityRef;
@@ -11,20 +12,26 @@ use super::report::Check;
 use super::row;
 use crate::failure::Result;
 
-/// The columns that the view is made from: all that the line has.
+/// The columns that the view is made from: all that the line has, and the object that it stood in.
 pub fn columns() -> Vec<&'static str> {
-    COLUMNS.iter().filter(|column| column.origin == Origin::Line).map(|column| column.name).collect()
+    let of_line = COLUMNS.iter().filter(|column| column.origin == Origin::Line).map(|column| column.name);
+    of_line.chain([RAW_OBJECT]).collect()
 }
+
+/// The table's column that names the raw object of a row.
+const RAW_OBJECT: &str = "raw_object";
 
 /// Every event once, whether it stands in the table, in a raw object or in the outbox.
 ///
-/// Memory: 16 bytes an event, and the domain part of each change.
+/// Memory: 16 bytes an event, the domain part of each change, the names of raw objects and of bodies set aside.
 #[derive(Default)]
 pub struct View {
     ids: HashSet<u128>,
     first_duplicate: Option<EventId>,
     broken_hash: Option<EventId>,
     changes: BTreeMap<EntityRef, BTreeMap<i64, Vec<Event>>>,
+    bodies: Vec<(EventId, String)>,
+    sources: HashSet<String>,
 }
 
 impl View {
@@ -37,6 +44,12 @@ impl View {
             }
             self.add(event);
         }
+        let sources = batch.column_by_name(RAW_OBJECT).and_then(|array| array.as_string_opt::<i32>());
+        for source in sources.into_iter().flatten().flatten() {
+            if !self.sources.contains(source) {
+                self.sources.insert(source.to_owned());
+            }
+        }
         Ok(())
     }
 
@@ -47,6 +60,9 @@ impl View {
         }
         if event.compute_hash() != event.event_hash {
             self.broken_hash.get_or_insert(event.event_id);
+        }
+        if let Some(body) = &event.request_body_ref {
+            self.bodies.push((event.event_id, body.clone()));
         }
         let (Some(kind), Some(id), Some(version)) = (&event.entity_type, &event.entity_id, event.entity_version) else {
             return;
@@ -76,6 +92,23 @@ impl View {
         check
     }
 
+    /// Whether the bodies that were set aside are still there.
+    pub fn bodies(&self, folder: &Path) -> Check {
+        let mut check = Check::new("I1", "every body that was set aside is there");
+        for (id, body) in &self.bodies {
+            check.checked += 1;
+            if !folder.join(body).is_file() {
+                check.offend(|| format!("event {id} has its body in {body}, which is gone"));
+            }
+        }
+        check
+    }
+
+    /// The raw objects that rows were made from.
+    pub fn sources(&self) -> &HashSet<String> {
+        &self.sources
+    }
+
     /// Each entity's changes by version. More than one event of a version is a fault.
     pub fn changes(&self) -> &BTreeMap<EntityRef, BTreeMap<i64, Vec<Event>>> {
         &self.changes
@@ -91,6 +124,7 @@ fn domain_part(event: Event) -> Event {
         entity_type: event.entity_type,
         entity_id: event.entity_id,
         entity_version: event.entity_version,
+        operation: event.operation,
         event_data: event.event_data,
         state_hash: event.state_hash,
         prev_event_hash: event.prev_event_hash,

@@ -6,6 +6,8 @@
 mod answers;
 mod cli;
 mod crash;
+mod damage;
 mod house;
+mod octokit;
 mod stop;
 mod support;

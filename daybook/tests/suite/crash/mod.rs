@@ -8,13 +8,13 @@ mod audit;
 mod client;
 mod ledger;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::support::{Place, Random, Server, daybook, program};
+use crate::support::{Place, Random, Server, daybook, own_loopback, program};
 
 /// A server that relays so often that kills meet the relay, too.
 const SERVER: &[&str] = &["--relay-every", "40ms"];
@@ -106,12 +106,4 @@ fn start_client(place: &Place, address: SocketAddr, id: u64, seed: u64) -> Child
         .stdout(Stdio::null())
         .spawn()
         .unwrap()
-}
-
-/// An address that no other server uses, so that a client never meets a stranger while its server is down: all of
-/// 127.0.0.0/8 is the loopback, where the system has it so.
-fn own_loopback() -> String {
-    let pid = std::process::id();
-    let own = format!("127.{}.{}.{}", 1 + pid / 62_500 % 250, 1 + pid / 250 % 250, 2 + pid % 250);
-    TcpListener::bind(format!("{own}:0")).map_or_else(|_| "127.0.0.1".to_owned(), |_| own)
 }

@@ -9,11 +9,11 @@ mod log;
 mod random;
 mod server;
 
-pub use command::{Ran, bounded, bounded_within, daybook, program};
+pub use command::{Ran, bounded, daybook, program};
 pub use http::{Http, Lost, Reply, Request};
 pub use log::{Logged, raw_events, raw_objects, rewrite_raw, table_rows};
 pub use random::Random;
-pub use server::Server;
+pub use server::{Server, own_loopback};
 
 use std::path::PathBuf;
 use std::thread::sleep;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -117,4 +117,12 @@ impl Drop for Server {
             eprintln!("the server's log:\n{}", self.log());
         }
     }
+}
+
+/// An address that no other server uses, so that a client never meets a stranger while its server is down: all of
+/// 127.0.0.0/8 is the loopback, where the system has it so.
+pub fn own_loopback() -> String {
+    let pid = std::process::id();
+    let own = format!("127.{}.{}.{}", 1 + pid / 62_500 % 250, 1 + pid / 250 % 250, 2 + pid % 250);
+    TcpListener::bind(format!("{own}:0")).map_or_else(|_| "127.0.0.1".to_owned(), |_| own)
 }
