@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use compactor::{DirRawLog, Lake, RawLog};
 use event::Timestamp;
@@ -14,6 +15,9 @@ use crate::failure::{Failure, Result};
 
 /// The file that holds the installation's key, in hex.
 const KEY: &str = "installation.key";
+/// How often, and after what pauses, a store that another process has is tried again.
+const OPEN_TRIES: u32 = 40;
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// A data folder.
 #[derive(Debug, Clone)]
@@ -90,13 +94,21 @@ impl Installation {
         Ok(Sha256::new().chain_update(key).chain_update(purpose).finalize().into())
     }
 
-    /// Opens the store for writing: one process at a time.
+    /// Opens the store for writing: one process at a time. A command that relays what a stopped server left behind has
+    /// the store for a moment, so it is waited for a little.
     ///
     /// # Errors
     /// The store's.
-    pub fn store(&self) -> Result<SqliteStore> {
+    pub async fn store(&self) -> Result<SqliteStore> {
         let random = (self.system.random)();
-        Ok(SqliteStore::open(&self.folder, [random[0], random[1], random[2], random[3]])?)
+        let mut tries = 0;
+        loop {
+            match SqliteStore::open(&self.folder, [random[0], random[1], random[2], random[3]]) {
+                Err(error) if error.kind() == ErrorKind::InUse && tries < OPEN_TRIES => tries += 1,
+                other => return Ok(other?),
+            }
+            tokio::time::sleep(OPEN_PAUSE).await;
+        }
     }
 
     /// Opens the store for reading, if there is one.

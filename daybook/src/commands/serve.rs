@@ -31,7 +31,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     config.check_exposure()?;
     query::named::check()?;
     let installation = Installation::at(&config.data, System::real())?;
-    let store = Arc::new(installation.store()?);
+    let store = Arc::new(installation.store().await?);
     let background = Background::start()?;
     let api = Arc::new(api(&config, &installation, &store, background.handle()).await?);
     let listener = TcpListener::bind(config.listen)

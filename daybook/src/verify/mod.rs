@@ -59,6 +59,7 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
     while let Some(batch) = rows.try_next().await? {
         table_count += batch.num_rows() as u64;
         view.add_rows(&batch)?;
+        view.add_sources(&batch);
     }
     let mut uniqueness = Check::new("I2", "no event id stands twice in the table");
     uniqueness.checked = table_count;

@@ -44,13 +44,17 @@ impl View {
             }
             self.add(event);
         }
+        Ok(())
+    }
+
+    /// Notes which raw objects the table's rows were made from.
+    pub fn add_sources(&mut self, batch: &RecordBatch) {
         let sources = batch.column_by_name(RAW_OBJECT).and_then(|array| array.as_string_opt::<i32>());
         for source in sources.into_iter().flatten().flatten() {
             if !self.sources.contains(source) {
                 self.sources.insert(source.to_owned());
             }
         }
-        Ok(())
     }
 
     /// Adds an event, unless it is there already.
@@ -104,7 +108,7 @@ impl View {
         check
     }
 
-    /// The raw objects that rows were made from.
+    /// The raw objects that the table's rows were made from.
     pub fn sources(&self) -> &HashSet<String> {
         &self.sources
     }

@@ -1,11 +1,12 @@
 //! Ends and starts: SIGTERM under load, a quick second start, memory of a server that has nothing to do.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::thread::{self, JoinHandle, sleep};
 use std::time::Duration;
 
-use crate::support::{Http, Lost, Place, Request, Server, daybook, eventually, raw_events, table_rows};
+use crate::support::{Http, Lost, Place, Request, Server, daybook, raw_events, table_rows};
 
 /// Starts clients that submit until the server does not answer any more; each gives the event ids it was told.
 fn load(address: SocketAddr, clients: usize) -> Vec<JoinHandle<Vec<String>>> {
@@ -91,5 +92,21 @@ fn a_data_folder_has_one_server() {
     server.client().get("/health").expect(200);
     server.kill();
     // A killed server leaves no lock behind.
-    eventually(Duration::from_secs(5), "a start after a kill", || Some(Server::start(&place.data(), &[]))).terminate();
+    Server::start(&place.data(), &[]).terminate();
+}
+
+#[test]
+fn a_start_waits_for_a_command_that_has_the_store_for_a_moment() {
+    let place = Place::new();
+    Server::start(&place.data(), &[]).terminate();
+    let lock = File::open(place.data().join("store.lock")).unwrap();
+    lock.lock().unwrap();
+    let holder = thread::spawn(move || {
+        sleep(Duration::from_millis(500));
+        drop(lock);
+    });
+    let server = Server::start(&place.data(), &[]);
+    assert!(server.ready_in() > Duration::from_millis(400));
+    server.terminate();
+    holder.join().unwrap();
 }

@@ -32,13 +32,13 @@ fn help_lists_commands_and_examples() {
 
 #[test]
 fn a_wrong_command_line_is_status_two() {
-    bare(&[]).is_wrong("Usage");
-    bare(&["nonsense"]).is_wrong("unrecognized subcommand");
-    bare(&["serve", "--nonsense"]).is_wrong("unexpected argument");
-    bare(&["query"]).is_wrong("required");
-    bare(&["history", "task"]).is_wrong("<ID>");
-    bare(&["verify", "--format", "xml"]).is_wrong("possible values");
-    bare(&["show", "task", "x", "--version", "1", "--as-of", "2026-01-01T00:00:00Z"]).is_wrong("cannot be used with");
+    bare(&[]).is_misused("Usage");
+    bare(&["nonsense"]).is_misused("unrecognized subcommand");
+    bare(&["serve", "--nonsense"]).is_misused("unexpected argument");
+    bare(&["query"]).is_misused("required");
+    bare(&["history", "task"]).is_misused("<ID>");
+    bare(&["verify", "--format", "xml"]).is_misused("possible values");
+    bare(&["show", "task", "x", "--version", "1", "--as-of", "2026-01-01T00:00:00Z"]).is_misused("cannot be used with");
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Ran {
 
     /// Checks that the command line itself was refused.
     #[track_caller]
-    pub fn is_wrong(self, reason: &str) {
+    pub fn is_misused(&self, reason: &str) {
         assert_eq!(self.code, 2, "{self:?}");
         assert!(self.err.contains(reason), "{reason:?} is not in {self:?}");
     }

@@ -104,6 +104,7 @@ impl Server {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let code = wait(&mut self.child, STOP);
         assert_eq!(code, Some(0), "SIGTERM: {}", self.log());
+        assert!(!self.log().contains("panicked"), "I9: {}", self.log());
         begun.elapsed()
     }
 }
