@@ -58,7 +58,7 @@ impl Config {
             listen: address(&given.listen.or(from_file.listen).unwrap_or_else(|| "127.0.0.1:3000".to_owned()))?,
             environment: given.environment.or(from_file.environment).unwrap_or_else(|| "local".to_owned()),
             base_path: base_path(given.base_path.or(from_file.base_path).unwrap_or_default())?,
-            cors_origins: given.cors_origins.or(from_file.cors_origins).unwrap_or_default(),
+            cors_origins: origins(given.cors_origins.or(from_file.cors_origins).unwrap_or_default())?,
             api_keys: api_keys.iter().map(|text| api_key(text)).collect::<Result<_>>()?,
             require_if_match: given.require_if_match.or(from_file.require_if_match).unwrap_or(false),
             mask: given.mask.or(from_file.mask).unwrap_or_default(),
@@ -109,6 +109,21 @@ fn base_path(text: String) -> Result<String> {
         return Ok(path.to_owned());
     }
     Err(Failure::new(format!("base-path = {text:?} must begin with a slash, such as /v1")))
+}
+
+/// Origins as browsers send them: exact, so that credentials never meet a pattern.
+fn origins(texts: Vec<String>) -> Result<Vec<String>> {
+    for text in &texts {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+        let exact =
+            |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'/' | b'?' | b'#' | b'@' | b'A'..=b'Z');
+        if host.is_empty() || !host.bytes().all(exact) {
+            return Err(Failure::new(format!(
+                "cors-origins: {text:?} is no origin; write each exactly, such as https://app.example.org"
+            )));
+        }
+    }
+    Ok(texts)
 }
 
 /// `id:tenant:sha256-hex`.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use ingest::System;
-use query::{Scope, named};
+use query::{Cell, CellKind, NamedQuery, RowColumn, Rows, Scope, named};
 
 use crate::ask::{Questions, listing};
 use crate::cli::{Format, QueryArgs};
@@ -37,19 +37,34 @@ fn pair(param: &str) -> Result<(String, String)> {
 }
 
 fn list(format: Format) -> Result<()> {
-    if format != Format::Table {
-        return print(format!("{}\n", listing()).as_bytes());
+    match format {
+        Format::Table => {}
+        Format::Json => return print(format!("{}\n", listing()).as_bytes()),
+        Format::Ndjson | Format::Csv => return print_rows("queries", &listed(), format),
     }
     let mut queries = table(&["name", "question", "parameters (* required)"]);
     for query in named::all() {
-        let params: Vec<String> = query
-            .params
-            .iter()
-            .map(|param| {
-                format!("{}{} {}", param.name, if param.default.is_none() { "*" } else { "" }, param.kind.name())
-            })
-            .collect();
-        queries.add_row([query.name, query.question, &params.join("\n")]);
+        queries.add_row([query.name, query.question, &params(query, "\n")]);
     }
     print(format!("{queries}\n").as_bytes())
+}
+
+/// One row a query.
+fn listed() -> Rows {
+    let columns = ["name", "question", "grain", "params"];
+    let columns = columns.map(|name| RowColumn { name: name.to_owned(), kind: CellKind::Text });
+    let row = |query: &NamedQuery| {
+        let cells = [query.name, query.question, query.grain, &params(query, ", ")];
+        cells.map(|text| Cell::Text(text.to_owned())).to_vec()
+    };
+    let rows = named::all().iter().map(row).collect();
+    Rows { columns: columns.to_vec(), rows, truncated: false, bytes_read: 0 }
+}
+
+/// A query's parameters: name, a mark if it is required, type.
+fn params(query: &NamedQuery, separator: &str) -> String {
+    let required = |param: &query::Param| if param.default.is_none() { "*" } else { "" };
+    let params = query.params.iter();
+    let params = params.map(|param| format!("{}{} {}", param.name, required(param), param.kind.name()));
+    params.collect::<Vec<_>>().join(separator)
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::net::SocketAddr;
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::Duration;
 
@@ -61,8 +62,21 @@ fn an_idle_connection_does_not_hold_up_the_end() {
     let server = Server::start(&place.data(), &[]);
     let mut idle = server.client();
     idle.get("/health").expect(200);
-    let _half = std::net::TcpStream::connect(server.address()).unwrap();
+    let _half = TcpStream::connect(server.address()).unwrap();
     assert!(server.terminate() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_client_that_stalls_does_not_hold_up_the_end() {
+    let place = Place::new();
+    let server = Server::start(&place.data(), &[]);
+    let mut stalled = TcpStream::connect(server.address()).unwrap();
+    stalled.write_all(b"POST /data HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{").unwrap();
+    let mut reading = server.client();
+    reading.get("/health").expect(200);
+    let took = server.terminate();
+    eprintln!("ended in {took:?} beside a client that had sent half a request");
+    daybook(&place.data(), &["verify"]).done();
 }
 
 #[test]

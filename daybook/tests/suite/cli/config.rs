@@ -47,6 +47,9 @@ fn a_wrong_value_is_named_with_a_right_one() {
     check_flags(&["--listen", "127.0.0.1:0", "--base-path", "v1"], "must begin with a slash");
     check_flags(&["--listen", "127.0.0.1:0", "--api-keys", "a:b:c"], "64 hex digits");
     check_flags(&["--listen", "127.0.0.1:0", "--api-keys", "a"], "id:tenant:sha256");
+    for origin in ["*", "nonsense", "https://*.example.org", "https://a.example/", "https://", "https://A.example"] {
+        check_flags(&["--listen", "127.0.0.1:0", "--cors-origins", origin], "such as https://app.example.org");
+    }
 }
 
 #[test]

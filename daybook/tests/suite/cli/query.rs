@@ -45,6 +45,10 @@ fn queries_are_listed() {
     for item in json["items"].as_array().unwrap() {
         assert!(table.contains(item["name"].as_str().unwrap()), "{table}");
     }
+    let lines = daybook(&place.data(), &["query", "--list", "--format", "ndjson"]).done();
+    assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).unwrap()["name"].is_string()), "{lines}");
+    let csv = daybook(&place.data(), &["query", "--list", "--format", "csv"]).done();
+    assert_eq!((csv.lines().next(), csv.lines().count()), (Some("name,question,grain,params"), 9), "{csv}");
     assert!(table.contains("entity_id* "), "a required parameter is marked: {table}");
     assert!(!place.data().exists());
 }

@@ -100,8 +100,8 @@ impl Server {
     #[track_caller]
     pub fn terminate(mut self) -> Duration {
         let begun = Instant::now();
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let pid = self.child.id();
+        assert!(Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().unwrap().success());
         let code = wait(&mut self.child, STOP);
         assert_eq!(code, Some(0), "SIGTERM: {}", self.log());
         assert!(!self.log().contains("panicked"), "I9: {}", self.log());
