@@ -79,7 +79,7 @@ fn read(text: &[u8]) -> Option<Timestamp> {
     (separators && RANGE.contains(&micros)).then_some(Timestamp(micros))
 }
 
-/// Always 27 ASCII characters: years have four digits in [`RANGE`].
+/// Always 27 ASCII characters: years have four digits in `RANGE`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // `from_micros` and `parse` hold the value within chrono's range. Field by field: it is on every request's way,
