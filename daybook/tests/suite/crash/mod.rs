@@ -43,7 +43,7 @@ fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
 
     let mut server = Server::start_at(&data, &format!("{}:0", own_loopback()), SERVER);
     let address = server.address();
-    let mut clients: Vec<Child> = (0..CLIENTS).map(|id| start_client(&place, address, id, random.next())).collect();
+    let mut clients = Clients((0..CLIENTS).map(|id| start_client(&place, address, id, random.next())).collect());
     let mut slowest = server.ready_in();
     for cycle in 0..cycles {
         sleep(Duration::from_millis(random.between(40, 450)));
@@ -54,9 +54,7 @@ fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
         slowest = slowest.max(server.ready_in());
         assert!(begun.elapsed() < limit, "{cycle} cycles took {:?}", begun.elapsed());
     }
-    for client in &mut clients {
-        client::stop(client);
-    }
+    clients.0.iter_mut().for_each(client::stop);
     server.terminate();
 
     daybook(&data, &["compact"]).done();
@@ -66,6 +64,19 @@ fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
     assert!(cycles < 20 || sums.unknown > 0, "no kill met a request: {sums:?}");
     for kind in EVERY_KIND {
         assert!(cycles < 20 || sums.types.contains_key(*kind), "no {kind}: {sums:?}");
+    }
+}
+
+/// The clients' processes; killed when dropped.
+struct Clients(Vec<Child>);
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        for client in &mut self.0 {
+            // Gone already, unless the test has failed.
+            let _ = client.kill();
+            let _ = client.wait();
+        }
     }
 }
 
