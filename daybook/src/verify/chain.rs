@@ -48,7 +48,8 @@ pub fn check_kept(view: &View, stored: &HashMap<EntityRef, Stored>, folds: &mut 
     }
 }
 
-fn name(entity: &EntityRef) -> String {
+/// An entity as an offender is named.
+pub fn name(entity: &EntityRef) -> String {
     format!("{} {} of tenant {}", entity.kind, entity.id, entity.tenant)
 }
 

@@ -11,6 +11,7 @@ mod view;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use compactor::lake::ConsumedSet;
 use compactor::plan::pending_objects;
 use compactor::{Limits, RawLog, RawObject, count_raw, counts, table_rows};
@@ -53,36 +54,44 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
     let tail = compactor::tail(&table, &raw, installation.now(), Limits::default()).await?;
 
     let mut report = Report::default();
-    let mut view = View::default();
-    let mut rows = compactor::scan(&table, &view::columns()).await?;
-    let mut table_count = 0;
-    while let Some(batch) = rows.try_next().await? {
-        table_count += batch.num_rows() as u64;
-        view.add_rows(&batch)?;
-        view.add_sources(&batch);
-    }
-    let mut uniqueness = Check::new("I2", "no event id stands twice in the table");
-    uniqueness.checked = table_count;
-    uniqueness.offender = view.first_duplicate();
+    let (view, uniqueness) = read_log(&table, &tail.batches, before.outbox.iter()).await?;
     report.add(uniqueness);
-    for batch in &tail.batches {
-        view.add_rows(batch)?;
-    }
-    for batch in &before.outbox {
-        batch.decode()?.into_iter().for_each(|event| view.add(event));
-    }
-
     report.add(balance(&table, &raw, listing, &view).await?);
     report.add(view.hashes());
-    let (versions, mut folds) = chain::check(&view, reader.is_some().then_some(&before.entities));
+    let (mut versions, mut folds) = chain::check(&view, reader.is_some().then_some(&before.entities));
     if let Some(reader) = &reader {
         report.add(durability(reader, &before, &view).await?);
         report.add(view.bodies(installation.folder()));
         chain::check_kept(&view, &read_entities(reader).await?, &mut folds);
     }
+    if let Some(reader) = &reader
+        && let Some(entity) = reader.first_unplaced().await?
+    {
+        versions.offend(|| format!("{}: the store cannot find all of its versions in its log", chain::name(&entity)));
+    }
     report.add(versions);
     report.add(folds);
     Ok(report)
+}
+
+/// Reads every event of the log: the table, what is not compacted, what is not relayed. Checks I2 on the way.
+async fn read_log(table: &Table, tail: &[RecordBatch], outbox: impl Iterator<Item = &Batch>) -> Result<(View, Check)> {
+    let mut view = View::default();
+    let mut uniqueness = Check::new("I2", "no event id stands twice in the table");
+    let mut rows = compactor::scan(table, &view::columns()).await?;
+    while let Some(batch) = rows.try_next().await? {
+        uniqueness.checked += batch.num_rows() as u64;
+        view.add_rows(&batch)?;
+        view.add_sources(&batch);
+    }
+    uniqueness.offender = view.first_duplicate();
+    for batch in tail {
+        view.add_rows(batch)?;
+    }
+    for batch in outbox {
+        batch.decode()?.into_iter().for_each(|event| view.add(event));
+    }
+    Ok((view, uniqueness))
 }
 
 async fn read_store(reader: &SqliteReader) -> Result<Before> {

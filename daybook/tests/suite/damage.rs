@@ -143,6 +143,13 @@ fn a_state_that_was_removed() {
 }
 
 #[test]
+fn a_version_that_the_store_cannot_find_any_more() {
+    let intact = Intact::compacted();
+    intact.change_store("delete from versions where version = 2");
+    assert_names(&intact.offender("I4"), &intact.task);
+}
+
+#[test]
 fn an_event_version_that_was_deleted_from_the_log() {
     let intact = Intact::new();
     let second = intact.second.clone();

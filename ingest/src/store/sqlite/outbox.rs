@@ -102,6 +102,24 @@ impl SqliteReader {
         .await
     }
 
+    /// The first entity whose versions are not all placed in the log: its history or a moment of it could not be read.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn first_unplaced(&self) -> Result<Option<EntityRef>> {
+        self.read(|connection| {
+            let row =
+                |row: &rusqlite::Row<'_>| Ok(EntityRef { tenant: row.get(0)?, kind: row.get(1)?, id: row.get(2)? });
+            let unplaced = "select tenant, kind, id from states as s where s.version <> (
+                                select count(*) from versions as v join batches as b on b.seq = v.seq
+                                where v.tenant = s.tenant and v.kind = s.kind and v.id = s.id
+                                    and v.version between 1 and s.version and v.place < b.events)
+                            limit 1";
+            connection.query_row(unplaced, [], row).optional().map_err(read::failed)
+        })
+        .await
+    }
+
     /// How many events the store has, and how many of them no raw object has yet.
     ///
     /// # Errors
