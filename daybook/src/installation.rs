@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use compactor::{DirRawLog, Lake, RawLog};
 use event::Timestamp;
-use ingest::local::{files, relay};
+use ingest::files;
+use ingest::local::relay;
 use ingest::store::sqlite::{SqliteReader, SqliteStore};
 use ingest::{ErrorKind, System};
 use sha2::{Digest, Sha256};

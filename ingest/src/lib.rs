@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod error;
+pub mod files;
 pub mod http;
 pub mod local;
 pub mod receipt;

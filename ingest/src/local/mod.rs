@@ -1,5 +1,4 @@
-//! What one machine needs besides the store: durable files, the relay, the HTTP server.
+//! What one machine needs besides the store: the relay and the HTTP server.
 
-pub mod files;
 pub mod relay;
 pub mod server;

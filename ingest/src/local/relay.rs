@@ -3,8 +3,8 @@
 use event::{Timestamp, key};
 use std::path::Path;
 
-use super::files::write_durably;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::write_durably;
 use crate::store::sqlite::SqliteStore;
 
 /// Size at which a raw object is full, bytes. The last batch may bring it over.

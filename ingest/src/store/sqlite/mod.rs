@@ -18,7 +18,7 @@ use self::commit::{Change, Line, Outcome, Work};
 use self::writer::Writer;
 use super::{Append, Appended, EntityRef, EventSink, EventStore, Kept, ListQuery, Listed, Stored};
 use crate::error::{Error, ErrorKind, Result};
-use crate::local::files;
+use crate::files;
 use crate::receipt::Receipt;
 
 pub use outbox::Batch;
