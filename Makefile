@@ -35,9 +35,12 @@ local: ## serve at http://127.0.0.1:3000 on ./daybook-data (DATA=… for another
 	@exec "$(TARGET)/debug/daybook" serve --listen 127.0.0.1:3000 --data "$(DATA)"
 
 ##@ Check
-.PHONY: test test-foreign foreign-readers lint format doc
+.PHONY: test test-webhooks test-foreign foreign-readers lint format doc
 test: ## all tests that need nothing but Rust and a C compiler
 	@$(CARGO) test --locked --workspace --no-fail-fast
+
+test-webhooks: ## real webhook bodies, posted while the server is killed five times (needs npm, once)
+	@$(CARGO) test --locked --package daybook --test suite -- --ignored octokit --nocapture
 
 test-foreign: foreign-readers ## a table of Daybook's read by pyiceberg and DuckDB (needs python3 and PyPI, once)
 	@$(CARGO) build --locked --package daybook
