@@ -21,9 +21,9 @@ VENV = $(CACHE)/foreign-$(firstword $(shell cksum < $(FOREIGN)/requirements.txt)
 
 ##@ Run
 .PHONY: build demo local
-build: ## build the release binary; it is left at bin/daybook
+build: ## build the release binary; it is left at bin/daybook, stripped
 	@$(CARGO) build --locked --release --package daybook
-	@install -D -m 755 "$(TARGET)/release/daybook" bin/daybook
+	@install -D -s -m 755 "$(TARGET)/release/daybook" bin/daybook
 	@echo "bin/daybook: $$(bin/daybook --version), $$(du -h bin/daybook | cut -f1)"
 
 demo: ## see the whole of it in a minute, on a folder of its own
