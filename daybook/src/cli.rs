@@ -58,7 +58,14 @@ pub struct Settings {
     #[arg(long, global = true, env = "DAYBOOK_CORS_ORIGINS", value_delimiter = ',', help_heading = "Server")]
     pub cors_origins: Option<Vec<String>>,
     /// API keys as id:tenant:sha256-hex, separated by commas; without any, everybody may call
-    #[arg(long, global = true, env = "DAYBOOK_API_KEYS", value_delimiter = ',', help_heading = "Server")]
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_API_KEYS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        help_heading = "Server"
+    )]
     pub api_keys: Option<Vec<String>>,
     /// Refuse changes without If-Match
     #[arg(long, global = true, env = "DAYBOOK_REQUIRE_IF_MATCH", num_args = 0..=1, default_missing_value = "true", help_heading = "Server")]
@@ -197,8 +204,8 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
     /// How many requests to send
-    #[arg(long, default_value_t = 3_000)]
-    pub requests: usize,
+    #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(500..))]
+    pub requests: u32,
 }
 
 /// How results are printed.

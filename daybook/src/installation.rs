@@ -16,6 +16,8 @@ use crate::failure::{Failure, Result};
 
 /// The file that holds the installation's key, in hex.
 const KEY: &str = "installation.key";
+/// What a data folder holds at least one of.
+const HOLDINGS: [&str; 3] = ["store.db", "raw", "lake"];
 /// How often, and after what pauses, a store that another process has is tried again.
 const OPEN_TRIES: u32 = 40;
 const OPEN_PAUSE: Duration = Duration::from_millis(50);
@@ -45,7 +47,7 @@ impl Installation {
     /// commands that read it. A folder that is not there is a slip of the pen, not an empty installation.
     ///
     /// # Errors
-    /// There is no such folder; the store's or the relay's.
+    /// There is no such folder, or nothing of Daybook's in it; the store's or the relay's.
     pub async fn existing(folder: &Path, system: System) -> Result<Self> {
         if !folder.exists() {
             let folder = folder.display();
@@ -54,6 +56,13 @@ impl Installation {
             )));
         }
         let installation = Self::at(folder, system)?;
+        if !HOLDINGS.iter().any(|name| installation.folder.join(name).exists()) {
+            let folder = installation.folder.display();
+            return Err(Failure::new(format!(
+                "{folder} holds nothing of Daybook's ({}); name another folder with --data",
+                HOLDINGS.map(|name| format!("no {name}")).join(", ")
+            )));
+        }
         installation.settle().await?;
         Ok(installation)
     }
@@ -84,7 +93,8 @@ impl Installation {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let random = [(self.system.random)(), (self.system.random)()].concat();
                 let text = event::hex(&random) + "\n";
-                write_secret(&path, &text).map_err(Failure::while_(format_args!("write {}", path.display())))?;
+                files::write_secret_durably(&path, text.as_bytes())
+                    .map_err(Failure::while_(format_args!("write {}", path.display())))?;
                 text
             }
             Err(error) => return Err(Failure::while_(format_args!("read {}", path.display()))(error)),
@@ -110,6 +120,11 @@ impl Installation {
             }
             tokio::time::sleep(OPEN_PAUSE).await;
         }
+    }
+
+    /// Whether there was a store: the key is made by the server alone, after the store.
+    pub fn had_store(&self) -> bool {
+        self.folder.join(KEY).exists()
     }
 
     /// Opens the store for reading, if there is one.
@@ -148,14 +163,6 @@ impl Installation {
     pub async fn lake(&self) -> Result<Lake> {
         Ok(Lake::open(&self.folder).await?)
     }
-}
-
-/// Writes a file that only its owner may read.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
-    files::write_durably(path, text.as_bytes())?;
-    #[cfg(unix)]
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    Ok(())
 }
 
 /// Thirty-two bytes from 64 hex digits.

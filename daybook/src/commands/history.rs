@@ -38,7 +38,9 @@ pub async fn changes(installation: &Installation, entity: &EntityArgs) -> Result
     let mut tenants: Vec<String> = column(&rows, "tenant").map(crate::output::text).collect();
     tenants.dedup();
     match tenants.as_slice() {
-        [] => Err(Failure::new(format!("the log has no change of {kind} {id}"))),
+        [] => {
+            Err(Failure::new(format!("the log has no change of {kind} {id}; look at its kind and id, and at --data")))
+        }
         [_] => Ok(rows),
         several => {
             let names = several.join(", ");

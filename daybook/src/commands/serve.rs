@@ -52,7 +52,11 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     drop(stop);
     // Both loops end by themselves; a panic in one has been logged and loses nothing that is durable.
     let _ = tokio::join!(relay, compactor);
-    relay::drain(&store, installation.folder(), installation.now()).await?;
+    relay::drain(&store, installation.folder(), installation.now()).await.map_err(|error| {
+        Failure::new(format!(
+            "stopped, but not all events were relayed; the store has them for the next start: {error}"
+        ))
+    })?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -17,8 +17,11 @@ pub async fn run(config: &Config, args: &ShowArgs) -> Result<ExitCode> {
     let time = args.as_of.as_deref().map(moment).transpose()?;
     let installation = Installation::existing(&config.data, System::real()).await?;
     let rows = changes(&installation, &args.entity).await?;
-    let state = state_at(&rows, time, args.at_version)
-        .ok_or_else(|| Failure::new(format!("{} {} was not there then", args.entity.kind, args.entity.id)))?;
+    let (kind, id) = (&args.entity.kind, &args.entity.id);
+    let state = state_at(&rows, time, args.at_version).ok_or_else(|| {
+        let absence = if time.is_none() && args.at_version.is_none() { "was removed" } else { "was not there then" };
+        Failure::new(format!("{kind} {id} {absence}; daybook history {kind} {id} shows when it was there"))
+    })?;
     print_json(&state)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// The clients' own book, kept apart from the server's.
 #[derive(Debug, Default)]
@@ -20,6 +19,7 @@ struct Inner {
     tasks: BTreeMap<String, usize>,
     /// A submission with a secret, and the secret.
     secret: Option<(String, String)>,
+    secrets: usize,
 }
 
 impl Ledger {
@@ -49,6 +49,11 @@ impl Ledger {
         *self.lock().tasks.entry(task.to_owned()).or_default() += 1;
     }
 
+    /// Notes that a request with a secret goes out.
+    pub fn sent_secret(&self) {
+        self.lock().secrets += 1;
+    }
+
     /// Notes a submission that carried a secret.
     pub fn submitted_secret(&self, id: &str, secret: &str) {
         self.lock().secret.get_or_insert((id.to_owned(), secret.to_owned()));
@@ -59,17 +64,15 @@ impl Ledger {
         self.lock().answers.values().sum()
     }
 
-    /// Waits until there are so many answers.
-    pub async fn wait_for_answers(&self, count: usize) {
-        while self.answers() < count {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    }
-
     /// How many requests went out, and how many of them have no answer.
     pub fn sent_and_unknown(&self) -> (usize, usize) {
         let inner = self.lock();
         (inner.sent, inner.unknown)
+    }
+
+    /// How many requests went out with a secret.
+    pub fn secrets(&self) -> usize {
+        self.lock().secrets
     }
 
     /// Answers by status.

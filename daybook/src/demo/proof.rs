@@ -1,13 +1,15 @@
 //! Holds the clients' book against the log.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use arrow::array::AsArray;
 use compactor::Limits;
+use event::COLUMNS;
 use futures::TryStreamExt;
 
 use super::ledger::Ledger;
+use super::traffic::SECRETS;
 use crate::failure::{Failure, Result};
 use crate::installation::Installation;
 
@@ -15,59 +17,70 @@ use crate::installation::Installation;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Proof {
     sent: usize,
-    acknowledged: usize,
+    answered: usize,
     unknown: usize,
     missing: usize,
     twice: usize,
     unexplained: usize,
+    secrets: usize,
+    leaked: usize,
 }
 
 impl Proof {
-    /// Whether every acknowledged request is in the log once, and nothing is there that nobody sent.
+    /// Whether every acknowledged request is in the log once, nothing is there that nobody sent, and no secret.
     pub fn holds(&self) -> bool {
-        self.missing == 0 && self.twice == 0 && self.unexplained <= self.unknown
+        self.missing == 0 && self.twice == 0 && self.unexplained <= self.unknown && self.leaked == 0
     }
 }
 
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, acknowledged, unknown, missing, twice, unexplained } = self;
+        let Self { sent, answered, unknown, missing, twice, unexplained, secrets, leaked } = self;
         write!(
             f,
-            "of {sent} requests all {acknowledged} that were answered are in the log, {missing} are missing, {twice} \
-             stand twice; of {unknown} cut off by the kill {unexplained} are in it"
+            "of {sent} requests {answered} were answered: {} of these are in the log, {missing} are missing, {twice} stand \
+             twice; of {unknown} that the kill left without an answer {unexplained} are in it; of {secrets} \
+             secrets {leaked} are in it",
+            answered - missing
         )
     }
 }
 
-/// Compares every acknowledged event id with the log.
+/// Compares every acknowledged event id with the log. An answer that names no event of its own counts as missing.
 pub async fn check(installation: &Installation, ledger: &Ledger) -> Result<Proof> {
-    let log = event_ids(installation).await?;
-    let acknowledged = ledger.acknowledged();
+    let (log, leaked) = read_log(installation).await?;
+    let answered = ledger.answers();
+    let acknowledged: HashSet<String> = ledger.acknowledged().into_iter().collect();
+    let found = acknowledged.iter().filter(|id| log.contains_key(*id)).count();
     let (sent, unknown) = ledger.sent_and_unknown();
     Ok(Proof {
         sent,
-        acknowledged: acknowledged.len(),
+        answered,
         unknown,
-        missing: acknowledged.iter().filter(|id| !log.contains_key(*id)).count(),
+        missing: answered.saturating_sub(found),
         twice: log.values().filter(|count| **count > 1).count(),
-        unexplained: log.len().saturating_sub(acknowledged.len()),
+        unexplained: log.len().saturating_sub(found),
+        secrets: ledger.secrets(),
+        leaked,
     })
 }
 
-/// How often each event id stands in the table and in what is not compacted yet.
-async fn event_ids(installation: &Installation) -> Result<HashMap<String, usize>> {
+/// How often each event id stands in the table and in what is not compacted yet, and how many cells hold a secret.
+async fn read_log(installation: &Installation) -> Result<(HashMap<String, usize>, usize)> {
     let table = installation.lake().await?.load().await?;
     let tail = compactor::tail(&table, &installation.raw(), installation.now(), Limits::default()).await?;
-    let mut batches: Vec<_> = compactor::scan(&table, &["event_id"]).await?.try_collect().await?;
+    let columns: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
+    let mut batches: Vec<_> = compactor::scan(&table, &columns).await?.try_collect().await?;
     batches.extend(tail.batches);
-    let mut ids = HashMap::new();
+    let (mut ids, mut leaked) = (HashMap::new(), 0);
     for batch in &batches {
         let column = batch.column_by_name("event_id").and_then(|column| column.as_string_opt::<i32>());
         let column = column.ok_or_else(|| Failure::new("the table has no event ids"))?;
         for id in column.iter().flatten() {
             *ids.entry(id.to_owned()).or_default() += 1;
         }
+        let texts = batch.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
+        leaked += texts.flatten().flatten().filter(|text| SECRETS.iter().any(|secret| text.contains(secret))).count();
     }
-    Ok(ids)
+    Ok((ids, leaked))
 }

@@ -33,6 +33,9 @@ impl Server {
         let mut child = Command::new(program)
             .args(["serve", "--listen", &listen, "--log", "warn", "--data"])
             .arg(installation.folder())
+            // Neither the caller's environment nor a daybook.toml of theirs is part of what is shown.
+            .env_clear()
+            .current_dir(installation.folder())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use event::Timestamp;
 use http::Method;
 use query::{Cell, Rows, Scope, named};
 
@@ -35,16 +34,18 @@ pub fn step(title: &str) -> Result<()> {
 pub fn summary(ledger: &Ledger) -> String {
     let (sent, unknown) = ledger.sent_and_unknown();
     let statuses: Vec<String> = ledger.statuses().iter().map(|(status, count)| format!("{count} × {status}")).collect();
-    format!("  {sent} requests sent: {}; {unknown} cut off by the kill\n", statuses.join(", "))
+    format!("  {sent} requests sent: {}; {unknown} without an answer, for the kill\n", statuses.join(", "))
 }
 
 /// Asks the questions and prints the answers as tables.
-pub async fn questions(questions: &Questions, now: Timestamp) -> Result<()> {
+pub async fn questions(installation: &Installation) -> Result<()> {
+    let (questions, now) = (Questions::to(installation).await?, installation.now());
+    let data = installation.folder().display();
     for (name, given) in QUESTIONS {
         let query = named::find(name)?;
         let given: Vec<_> = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let rows = questions.run(query, &given, &Scope::operator(now)).await?;
-        print(format!("\n{} (daybook query {name})\n", escape(query.question)).as_bytes())?;
+        print(format!("\n{} (daybook query {name} --data {data})\n", escape(query.question)).as_bytes())?;
         print_rows(name, &rows, Format::Table)?;
     }
     Ok(())
@@ -55,11 +56,12 @@ pub async fn task(installation: &Installation, ledger: &Ledger) -> Result<()> {
     let id = ledger.busiest_task().ok_or_else(|| Failure::new("no task was made"))?;
     let entity = EntityArgs { kind: "task".to_owned(), id: id.clone(), tenant: None };
     let rows = changes(installation, &entity).await?;
-    print(format!("  daybook history task {id}\n").as_bytes())?;
+    let data = installation.folder().display();
+    print(format!("  daybook history task {id} --data {data}\n").as_bytes())?;
     print_rows("entity_history", &only(first(&rows, 8), SHOWN), Format::Table)?;
     let half_way = column(&rows, "received_at").nth(rows.rows.len() / 2);
     let Some(Cell::Timestamp(time)) = half_way else { return Ok(()) };
-    print(format!("\n  daybook show task {id} --as-of {time}\n").as_bytes())?;
+    print(format!("\n  daybook show task {id} --as-of {time} --data {data}\n").as_bytes())?;
     let state = state_at(&rows, Some(*time), None).ok_or_else(|| Failure::new("the task was not there half-way"))?;
     print_json(&state)
 }

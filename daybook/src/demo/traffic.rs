@@ -11,6 +11,9 @@ use serde_json::json;
 use super::client::{Client, Incoming, Outgoing};
 use super::ledger::Ledger;
 
+/// What every secret that is sent contains, and nothing else.
+pub const SECRETS: [&str; 2] = ["correct-horse-", "swordfish-"];
+
 /// Requests that must be refused and recorded like any other.
 const HOSTILE: &[(&str, &str, &str)] = &[
     ("POST", "/data", "{\"user_id\": \"mallory\", \"message\": "),
@@ -76,6 +79,11 @@ impl Worker {
     /// Sends one request. After a crash it waits for the server; what was lost on the way is not sent again.
     async fn exchange(&self, request: Outgoing) -> Option<Incoming> {
         self.ledger.sent();
+        let holds =
+            |secret: &&str| request.path.contains(secret) || String::from_utf8_lossy(&request.body).contains(secret);
+        if SECRETS.iter().any(holds) {
+            self.ledger.sent_secret();
+        }
         let answer = self.client.send(&request).await;
         self.ledger.answered(answer.as_ref());
         if answer.is_none() {
@@ -108,7 +116,7 @@ impl Worker {
     }
 
     async fn submit_secret(&mut self, turn: usize) {
-        let secret = format!("correct-horse-{turn}");
+        let secret = format!("{}{turn}", SECRETS[0]);
         let body = json!({"user_id": self.user(), "message": "Signing in", "login": {"Password": secret}});
         let answer = self.exchange(Outgoing::new(Method::POST, "/data").json(body.to_string())).await;
         if let Some(id) = answer.as_ref().and_then(|answer| answer.body["id"].as_str()) {

@@ -69,6 +69,11 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
     {
         versions.offend(|| format!("{}: the store cannot find all of its versions in its log", chain::name(&entity)));
     }
+    if reader.is_none() && installation.had_store() {
+        let mut gone = Check::new("I1", "the store is there");
+        gone.offend(|| "store.db is gone: what was acknowledged, and the state, cannot be checked".to_owned());
+        report.add(gone);
+    }
     report.add(versions);
     report.add(folds);
     Ok(report)

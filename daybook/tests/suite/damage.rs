@@ -160,6 +160,13 @@ fn an_event_version_that_was_deleted_from_the_log() {
 }
 
 #[test]
+fn a_store_that_was_deleted() {
+    let intact = Intact::compacted();
+    fs::remove_file(intact.data().join("store.db")).unwrap();
+    assert_names(&intact.offender("I1"), "store.db is gone");
+}
+
+#[test]
 fn a_body_set_aside_that_was_deleted() {
     let intact = Intact::compacted();
     fs::remove_dir_all(intact.data().join("bodies")).unwrap();

@@ -41,7 +41,7 @@ fn a_state_is_shown_as_it_is_and_as_it_was() {
 fn what_was_removed_is_there_no_more_but_was() {
     let used = Used::new();
     let show = |args: &[&str]| daybook(&used.place.data(), &[&["show", "task", &used.removed], args].concat());
-    show(&[]).refuses("was not there then");
+    show(&[]).refuses("was removed; daybook history task");
     assert_eq!(show(&["--version", "1"]).json()["task"], "gone");
 }
 

@@ -51,6 +51,23 @@ fn a_folder_that_is_not_there_is_not_made_by_asking() {
 }
 
 #[test]
+fn a_folder_that_is_nobody_s_installation_is_left_as_it_is() {
+    let place = Place::new();
+    fs::create_dir(place.data()).unwrap();
+    for args in READERS {
+        daybook(&place.data(), args).refuses("holds nothing of Daybook's");
+        assert_eq!(fs::read_dir(place.data()).unwrap().count(), 0, "{args:?}");
+    }
+}
+
+#[test]
+fn help_shows_no_key_of_the_environment() {
+    let key = format!("a:alpha:{}", event::sha256_hex(b"secret"));
+    let help = bounded(program().env("DAYBOOK_API_KEYS", &key).args(["serve", "--help"])).done();
+    assert!(help.contains("DAYBOOK_API_KEYS") && !help.contains(&key), "{help}");
+}
+
+#[test]
 fn a_file_where_the_folder_should_be_is_named() {
     let place = Place::new();
     fs::write(place.data(), "").unwrap();

@@ -83,11 +83,9 @@ impl SqliteStore {
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join("store.lock");
     let held = |reason: String| Error::new(ErrorKind::Unusable, reason);
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(&path)
-        .map_err(|error| held(format!("cannot open {}", path.display())).with_source(error))?;
+    let file = File::options().create(true).append(true).open(&path).map_err(|error| {
+        held(format!("cannot write {}, as whoever uses the folder must", path.display())).with_source(error)
+    })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
