@@ -124,3 +124,29 @@ fn a_start_waits_for_a_command_that_has_the_store_for_a_moment() {
     server.terminate();
     holder.join().unwrap();
 }
+
+#[test]
+fn an_end_that_cannot_relay_says_so_and_loses_nothing() {
+    let place = Place::new();
+    let server = Server::start(&place.data(), &["--relay-every", "1h"]);
+    // The relay runs once at the start; nothing is there for it yet.
+    let mut client = server.client();
+    client.get("/health").expect(200);
+    let raw = place.data().join("raw");
+    let aside = place.beside("raw");
+    if raw.exists() {
+        std::fs::rename(&raw, &aside).unwrap();
+    }
+    std::fs::write(&raw, "in the way").unwrap();
+    let id = client.post("/data", r#"{"user_id":"ann","message":"kept"}"#).expect(201).event_id();
+    let said = server.fails();
+    assert!(said.contains("the store has them for the next start"), "{said}");
+
+    std::fs::remove_file(&raw).unwrap();
+    if aside.exists() {
+        std::fs::rename(&aside, &raw).unwrap();
+    }
+    Server::start(&place.data(), &[]).terminate();
+    assert_eq!(raw_events(&place.data()).iter().filter(|event| event.event_id == id).count(), 1);
+    daybook(&place.data(), &["verify"]).done();
+}

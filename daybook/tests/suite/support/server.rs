@@ -100,12 +100,25 @@ impl Server {
     #[track_caller]
     pub fn terminate(mut self) -> Duration {
         let begun = Instant::now();
+        assert_eq!(self.ends(), Some(0), "SIGTERM: {}", self.log());
+        begun.elapsed()
+    }
+
+    /// SIGTERM; the server must end in time and without success. What it has logged.
+    #[track_caller]
+    pub fn fails(mut self) -> String {
+        assert_eq!(self.ends(), Some(1), "SIGTERM: {}", self.log());
+        self.log()
+    }
+
+    /// SIGTERM, and the exit status that comes of it.
+    #[track_caller]
+    fn ends(&mut self) -> Option<i32> {
         let pid = self.child.id();
         assert!(Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().unwrap().success());
         let code = wait(&mut self.child, STOP);
-        assert_eq!(code, Some(0), "SIGTERM: {}", self.log());
         assert!(!self.log().contains("panicked"), "I9: {}", self.log());
-        begun.elapsed()
+        code
     }
 }
 
