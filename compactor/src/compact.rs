@@ -232,10 +232,10 @@ impl<'a> Compaction<'a> {
             if decoded.damaged {
                 tracing::warn!(raw_object = object.key, lines = decoded.lines, "a raw object is damaged");
             }
-            quarantine::keep(&self.raw, &object.key, &decoded.bad).await?;
             taken.objects += 1;
             taken.lines += decoded.lines;
-            taken.quarantined += decoded.bad.len() as u64;
+            taken.quarantined += decoded.bad.len();
+            quarantine::keep(&self.raw, decoded.bad).await?;
             progress.bytes_decoded += object.bytes;
             progress.lines += decoded.lines;
             (self.report)(*progress);

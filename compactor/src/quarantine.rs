@@ -1,6 +1,6 @@
 //! Lines that are no events: kept with their object, line number and reason, never dropped.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -77,24 +77,45 @@ pub(crate) fn quarantine_key(raw_object: &str) -> String {
     key::quarantine(day.unwrap_or_default(), &format!("{stem}-{}", &hash[..16]))
 }
 
+/// An object's bad lines, as they will lie in quarantine: compressed while they are found, since a small object can
+/// inflate to millions of them (I9).
+#[derive(Debug)]
+pub(crate) struct BadLines {
+    raw_object: String,
+    count: u64,
+    /// `None` while there are none: most objects have none.
+    gzip: Option<GzEncoder<Vec<u8>>>,
+}
+
+impl BadLines {
+    /// None yet, of this raw object.
+    pub(crate) fn new(raw_object: &str) -> Self {
+        Self { raw_object: raw_object.to_owned(), count: 0, gzip: None }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Adds one.
+    pub(crate) fn push(&mut self, bad: &BadLine) -> io::Result<()> {
+        let gzip = self.gzip.get_or_insert_with(|| GzEncoder::new(Vec::new(), Compression::default()));
+        serde_json::to_writer(&mut *gzip, &QuarantinedLine::new(&self.raw_object, bad))?;
+        gzip.write_all(b"\n")?;
+        self.count += 1;
+        Ok(())
+    }
+}
+
 /// Keeps an object's bad lines; durable when it returns.
 ///
 /// # Errors
 /// They could not be kept; then the object must not count as consumed.
-pub(crate) async fn keep(raw: &Arc<dyn RawLog>, raw_object: &str, bad: &[BadLine]) -> Result<()> {
-    if bad.is_empty() {
-        return Ok(());
-    }
-    let render = || {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-        for line in bad {
-            serde_json::to_writer(&mut gzip, &QuarantinedLine::new(raw_object, line))?;
-            gzip.write_all(b"\n")?;
-        }
-        gzip.finish()
-    };
-    let bytes = render().map_err(Error::raw(format!("render the quarantine of {raw_object}")))?;
-    raw.quarantine(&quarantine_key(raw_object), Bytes::from(bytes)).await
+pub(crate) async fn keep(raw: &Arc<dyn RawLog>, bad: BadLines) -> Result<()> {
+    let Some(gzip) = bad.gzip else { return Ok(()) };
+    let bytes = gzip.finish().map_err(Error::raw(format!("render the quarantine of {}", bad.raw_object)))?;
+    raw.quarantine(&quarantine_key(&bad.raw_object), Bytes::from(bytes)).await
 }
 
 /// Reads a quarantine object.
@@ -107,7 +128,7 @@ pub async fn read_quarantine(raw: &Arc<dyn RawLog>, key: &str) -> Result<Vec<Qua
     let read = move || {
         let mut text = String::new();
         MultiGzDecoder::new(reader).read_to_string(&mut text)?;
-        text.lines().map(serde_json::from_str).collect::<std::result::Result<Vec<_>, _>>().map_err(std::io::Error::from)
+        text.lines().map(serde_json::from_str).collect::<std::result::Result<Vec<_>, _>>().map_err(io::Error::from)
     };
     let stopped = |stopped| Error::caused(ErrorKind::Stopped, "read the quarantine", stopped);
     tokio::task::spawn_blocking(read).await.map_err(stopped)?.map_err(Error::raw(format!("read {key}")))
@@ -122,6 +143,15 @@ mod tests {
         let check = |raw: &str, expect: &str| assert_eq!(quarantine_key(raw), expect);
         check("raw/dt=2026-11-20/hour=09/1-2.ndjson.gz", "quarantine/dt=2026-11-20/1-2-5569bd6280f2270e.ndjson.gz");
         check("raw/fallback/a b.gz", "quarantine/dt=1970-01-01/a_b-28e34d624f12be8a.ndjson.gz");
+    }
+
+    #[test]
+    fn millions_of_bad_lines_take_little_memory() {
+        let mut bad = BadLines::new("raw/a");
+        let line = BadLine { line: 7, reason: "no".repeat(40), content: b"x".to_vec(), cut: false };
+        (0..100_000).for_each(|_| bad.push(&line).unwrap());
+        let held = bad.gzip.as_ref().unwrap().get_ref().len();
+        assert!(bad.len() == 100_000 && held < 1 << 20, "{held} bytes");
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub async fn tail(table: &Table, raw: &Arc<dyn RawLog>, now: Timestamp, limits: 
         let decoded;
         (rows, decoded) = decode(raw, object, limits, rows).await?;
         counts.lines += decoded.lines;
-        counts.quarantined += decoded.bad.len() as u64;
+        counts.quarantined += decoded.bad.len();
     }
     let merged = merge(table, rows).await?;
     counts.rows = merged.keys.len() as u64;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use event::Event;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::quarantine::{BadLine, QUARANTINE_REASON_DAMAGED};
+use crate::quarantine::{BadLine, BadLines, QUARANTINE_REASON_DAMAGED};
 use crate::raw::{RawLog, RawObject};
 use crate::rows::Rows;
 use inflate::Inflate;
@@ -39,12 +39,12 @@ impl Limits {
 }
 
 /// What an object's lines came to; the rows themselves went to [`Rows`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Decoded {
     /// Lines, as [`Counts`](crate::Counts) defines them.
     pub(crate) lines: u64,
     /// Lines that are no events.
-    pub(crate) bad: Vec<BadLine>,
+    pub(crate) bad: BadLines,
     /// Bytes after inflating.
     pub(crate) inflated: u64,
     /// Whether the object could be read only up to a point.
@@ -101,7 +101,7 @@ fn decode_once(
     trust: Trust,
     rows: &mut Rows,
 ) -> io::Result<Decoded> {
-    let mut decoded = Decoded::default();
+    let mut decoded = Decoded { lines: 0, bad: BadLines::new(key), inflated: 0, damaged: false };
     let mut lines = Lines::new(Inflate::new(reader, limits.inflated(stored))?, limits.line_bytes);
     rows.begin_object(key);
     loop {
@@ -126,7 +126,7 @@ fn decode_once(
         };
         decoded.lines += 1;
         if let Some((reason, content, cut)) = bad {
-            decoded.bad.push(BadLine { line: lines.number(), reason, content, cut });
+            decoded.bad.push(&BadLine { line: lines.number(), reason, content, cut })?;
         }
         if decoded.damaged {
             break;

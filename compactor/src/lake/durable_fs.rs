@@ -99,8 +99,13 @@ struct DurableRead {
 #[async_trait]
 impl FileRead for DurableRead {
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; length];
+        // The range may come from a damaged footer, and memory for it cannot be asked for and refused: the process ends.
+        let size = self.file.metadata().map_err(failed("look at", &self.path))?.len();
+        if range.end > size || range.start > range.end {
+            let beyond = format!("bytes {}..{} of {size}", range.start, range.end);
+            return Err(failed("read", &self.path)(io::Error::new(io::ErrorKind::UnexpectedEof, beyond)));
+        }
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or_default()];
         self.file.read_exact_at(&mut bytes, range.start).map_err(failed("read", &self.path))?;
         Ok(Bytes::from(bytes))
     }
@@ -154,4 +159,25 @@ async fn blocking(
 ) -> Result<()> {
     let result = tokio::task::spawn_blocking(work).await.unwrap_or_else(|stopped| Err(io::Error::other(stopped)));
     result.map_err(failed(what, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_range_beyond_the_file_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let path = path.to_str().unwrap();
+        DurableFs.write(path, Bytes::from_static(b"bytes")).await.unwrap();
+        let reader = DurableFs.reader(path).await.unwrap();
+        assert_eq!(reader.read(1..5).await.unwrap(), "ytes");
+        assert!(reader.read(5..5).await.unwrap().is_empty());
+        #[expect(clippy::reversed_empty_ranges, reason = "a damaged footer may say so")]
+        let beyond = [0..6, 6..6, 4..1 << 60, 0..u64::MAX, 4..2];
+        for range in beyond {
+            assert!(reader.read(range.clone()).await.is_err(), "{range:?}");
+        }
+    }
 }

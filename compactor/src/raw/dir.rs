@@ -34,8 +34,12 @@ impl DirRawLog {
         blocking(format!("list {prefix} in {}", self.root.display()), move || {
             let mut objects = Vec::new();
             let top = prefix.trim_end_matches('/');
-            if !fs::symlink_metadata(root.join(top)).is_ok_and(|metadata| metadata.is_dir()) {
-                return Ok(objects);
+            match fs::symlink_metadata(root.join(top)) {
+                Ok(metadata) if metadata.is_dir() => {}
+                // Nothing could be told from an empty log, and nothing would ever be compacted.
+                Ok(_) => return Err(io::Error::other("not a folder")),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(objects),
+                Err(error) => return Err(error),
             }
             walk(&root.join(top), top, from_day.as_deref(), &mut objects)?;
             objects.sort();
@@ -65,7 +69,8 @@ impl RawLog for DirRawLog {
     async fn quarantine(&self, key: &str, bytes: Bytes) -> Result<()> {
         let path = self.root.join(checked(key, &[QUARANTINE])?);
         blocking(format!("write {key}"), move || match fs::symlink_metadata(&path) {
-            Ok(_) => Ok(()),
+            // Whoever put it there may have been killed before its name was on the disk; its bytes were.
+            Ok(_) => durable::sync_folder(path.parent().unwrap_or(Path::new("/"))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => durable::write(&path, &bytes),
             Err(error) => Err(error),
         })

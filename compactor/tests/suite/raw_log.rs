@@ -122,3 +122,17 @@ async fn a_folder_that_cannot_be_listed_is_an_error() {
     std::fs::write(folder.path().join("raw/dt=2026-11-20/a"), b"").unwrap();
     assert_eq!(DirRawLog::new(folder.path()).list(None).await.unwrap().len(), 1);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_is_no_folder_is_not_an_empty_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::create_dir_all(elsewhere.join("dt=2026-11-20")).unwrap();
+    let log = DirRawLog::new(folder.path());
+    std::os::unix::fs::symlink(&elsewhere, folder.path().join("raw")).unwrap();
+    assert!(log.list(None).await.is_err(), "a link");
+    std::fs::remove_file(folder.path().join("raw")).unwrap();
+    std::fs::write(folder.path().join("raw"), b"").unwrap();
+    assert!(log.list(None).await.is_err(), "a file");
+}
