@@ -29,7 +29,9 @@ pub(crate) async fn open(
     let context = || format!("open {path}");
     let input = table.file_io().new_input(path).map_err(Error::lake(context()))?;
     let reader = input.reader().await.map_err(Error::lake(context()))?;
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    // Parquet's own schema says all that is needed. Arrow's, beside it, is read by code that panics if it is damaged.
+    let options =
+        ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional).with_skip_arrow_metadata(true);
     let file = ParquetFile { reader, bytes };
     ParquetRecordBatchStreamBuilder::new_with_options(file, options).await.map_err(Error::lake(context()))
 }

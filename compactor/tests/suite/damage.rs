@@ -2,7 +2,7 @@
 
 use compactor::{Limits, Options, QUARANTINE_REASON_DAMAGED, QuarantinedLine, count_raw, read_quarantine};
 
-use crate::support::{DAY, World, at, events, gzip, key, lines, random};
+use crate::support::{DAY, Random, World, at, events, gzip, key, lines, random};
 
 async fn quarantined(world: &World) -> Vec<QuarantinedLine> {
     let raw = world.raw();
@@ -189,4 +189,29 @@ async fn a_repeated_run_adds_nothing_to_quarantine() {
     world.compact().await;
     assert_eq!(quarantined(&world).await.len(), 1);
     assert_eq!(world.counts().await.quarantined, 1);
+}
+
+#[tokio::test]
+async fn a_flipped_bit_in_a_data_files_footer_is_an_error_or_harmless() {
+    let world = World::new().await;
+    let input = events(8, DAY, 1, 3);
+    world.put_events(&key(0, "a"), &input);
+    world.compact().await;
+    world.put_events(&key(1, "b"), &input);
+    let (table, raw) = (world.lake.load().await.unwrap(), world.raw());
+    let day = world.folder.path().join("lake/daybook/requests/data/received_at_day=2026-11-20");
+    let file = std::fs::read_dir(day).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    // A schema of Arrow's own stands in the footer, whose reader panics at types that it does not know.
+    let schema = whole.windows(12).position(|window| window == b"ARROW:schema").unwrap();
+    let mut random = Random(8);
+    for _ in 0..400 {
+        let place = schema + random.below((whole.len() - schema) as u64) as usize;
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1 << random.below(8);
+        std::fs::write(&file, flipped).unwrap();
+        if let Ok(tail) = compactor::tail(&table, &raw, at(DAY), Limits::default()).await {
+            assert_eq!((tail.counts.rows, tail.counts.duplicates), (0, 3), "byte {place}");
+        }
+    }
 }
