@@ -15,16 +15,32 @@ pub(crate) fn predicate(filters: &[Expr]) -> Predicate {
 fn comparison(filter: &Expr) -> Option<Predicate> {
     let Expr::BinaryExpr(BinaryExpr { left, op, right }) = filter else { return None };
     match (&**left, &**right) {
-        (Expr::Column(column), Expr::Literal(value, _)) => bound(&column.name, *op, datum(value)?),
-        (Expr::Literal(value, _), Expr::Column(column)) => bound(&column.name, op.swap()?, datum(value)?),
+        (Expr::Column(column), Expr::Literal(value, _)) => bound(&column.name, *op, datum(*op, value)?),
+        (Expr::Literal(value, _), Expr::Column(column)) => {
+            let op = op.swap()?;
+            bound(&column.name, op, datum(op, value)?)
+        }
         _ => None,
     }
 }
 
-fn datum(value: &ScalarValue) -> Option<Datum> {
+fn datum(op: Operator, value: &ScalarValue) -> Option<Datum> {
     match value {
-        ScalarValue::TimestampMicrosecond(Some(micros), None) => Some(Datum::timestamp_micros(*micros)),
+        ScalarValue::TimestampMicrosecond(Some(micros), None) => time(op, *micros).map(Datum::timestamp_micros),
         ScalarValue::Utf8(Some(text)) => Some(Datum::string(text)),
+        _ => None,
+    }
+}
+
+/// The time to compare with.
+///
+/// `iceberg` 0.10.1 takes a time in the last second of a day before 1970 for one of the next day. As an upper bound that
+/// lets more through; a lower bound is moved to the beginning of its day, and equality is left to the files' own bounds.
+fn time(op: Operator, micros: i64) -> Option<i64> {
+    match op {
+        _ if micros >= 0 => Some(micros),
+        Operator::Lt | Operator::LtEq => Some(micros),
+        Operator::Gt | Operator::GtEq => Some(micros - micros.rem_euclid(86_400_000_000)),
         _ => None,
     }
 }
@@ -68,5 +84,11 @@ mod tests {
             .and(Reference::new("entity_id").equal_to(Datum::string("x")));
         assert_eq!(predicate(&filters), expect);
         assert_eq!(predicate(&[]), Predicate::AlwaysTrue);
+        let early =
+            [col("received_at").gt_eq(time(-1)), col("received_at").lt(time(-1)), col("received_at").eq(time(-1))];
+        let expect = Predicate::AlwaysTrue
+            .and(Reference::new("received_at").greater_than_or_equal_to(Datum::timestamp_micros(-86_400_000_000)))
+            .and(Reference::new("received_at").less_than(Datum::timestamp_micros(-1)));
+        assert_eq!(predicate(&early), expect);
     }
 }

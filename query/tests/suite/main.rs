@@ -5,6 +5,7 @@
 mod answers;
 mod binding;
 mod catalogue;
+mod extremes;
 mod fixture;
 mod formats;
 mod functions;
