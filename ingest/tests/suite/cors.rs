@@ -36,7 +36,7 @@ fn a_listed_origin_is_answered_errors_included() {
         for (status, request) in [
             (200, Req::get("/tasks")),
             (404, Req::get("/nothing")),
-            (400, Req::post("/tasks", "{")),
+            (400, Req::post("/tasks", "{").h("content-type", "application/json")),
             (405, Req::new("PATCH", "/tasks")),
             (415, Req::post("/tasks", "x").h("content-type", "a/b")),
         ] {

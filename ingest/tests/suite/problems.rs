@@ -108,6 +108,7 @@ fn every_refusal() {
         (414, "uri-too-long", get(&format!("/tasks?a={}", "a".repeat(8_192)))),
         (415, "unsupported-media-type", post(task).h("content-type", "text/plain")),
         (415, "unsupported-media-type", post(task).h("content-type", "")),
+        (415, "unsupported-media-type", post(task).h("origin", "https://elsewhere.example")),
         (415, "unsupported-media-type", post(task).h("content-type", b"application/json\xff")),
         (415, "unsupported-media-type", post(task).h("content-type", "application/json; charset=utf-16")),
         (415, "unsupported-media-type", post(task).h("content-encoding", "gzip")),
