@@ -96,6 +96,22 @@ pub async fn compact(
     Compaction::new(lake, raw, options).run(now, random).await
 }
 
+/// A clock that stood ahead for days has closed days that are still to come: what arrives until then would count as
+/// consumed without ever having been read (I1). That must be said, not passed over.
+fn refuse_a_closed_today(consumed: &ConsumedSet, now: Timestamp) -> Result<()> {
+    match consumed.from_day() {
+        Some(from) if from > now.day().as_str() => {
+            let context = format!(
+                "the table takes no raw objects of days before {from}, and today is {}: a clock was days ahead. The raw \
+                 log is whole; move lake/ aside and compact again",
+                now.day()
+            );
+            Err(Error::new(ErrorKind::Table, context))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl<'a> Compaction<'a> {
     /// A run from `raw` into `lake`.
     pub fn new(lake: &'a Lake, raw: Arc<dyn RawLog>, options: Options) -> Self {
@@ -123,12 +139,14 @@ impl<'a> Compaction<'a> {
     /// `random` gives the bytes of the commits' ids and must not repeat itself.
     ///
     /// # Errors
-    /// Raw log or lake failed, or other compactors were faster too often in a row. Commits made before stay made.
+    /// Raw log or lake failed, other compactors were faster too often in a row, or the table has closed days that are
+    /// still to come. Commits made before stay made.
     pub async fn run(&self, now: Timestamp, random: &(dyn Fn() -> [u8; 16] + Sync)) -> Result<Summary> {
         let mut summary = Summary::default();
         let mut progress = Progress::default();
         let mut conflicts = 0;
         let (mut table, mut consumed, mut pending) = self.plan(None).await?;
+        refuse_a_closed_today(&consumed, now)?;
         summary.left = Pending::of(&pending);
         if !summary.left.is_worth_a_commit(now, &self.options) {
             return Ok(summary);

@@ -110,10 +110,13 @@ async fn the_consumed_set_outlives_a_reopened_lake_and_closes_old_days() {
         log.put(key(day as i64 * 24, "a"), gzip(&lines(&input)), at(DAY));
         all.extend(input);
         let lake = Lake::open(folder.path()).await.unwrap();
-        let summary = compact(&lake, log.clone(), at(DAY), Options::default().forced(), &random).await.unwrap();
+        let today = at(DAY + day as i64 * 24 * HOUR);
+        let summary = compact(&lake, log.clone(), today, Options::default().forced(), &random).await.unwrap();
         assert_eq!(summary.counts.objects, 1, "day {day}");
     }
     let lake = Lake::open(folder.path()).await.unwrap();
+    let error = compact(&lake, log.clone(), at(DAY), Options::default().forced(), &random).await.unwrap_err();
+    assert!(error.to_string().contains("before 2026-11-24, and today is 2026-11-20"), "{error}");
     let set = compactor::lake::ConsumedSet::of(&lake.load().await.unwrap()).await.unwrap();
     assert_eq!((set.from_day(), set.len()), (Some("2026-11-24"), 4));
     check_table(&lake, &all).await;
