@@ -54,14 +54,6 @@ macro_rules! columns {
                 })
             }
 
-            /// The value of the line column at `index` in [`COLUMNS`], or `None` where it is null.
-            ///
-            /// `index` counts line columns only; the compactor's own have no value in an event.
-            pub fn value(&self, index: usize) -> Option<Value<'_>> {
-                let values: [Option<Value<'_>>; LINE_COLUMNS] = [ $( self.$name.value(), )+ ];
-                values.get(index).copied().flatten()
-            }
-
             /// All line columns' values in the order of [`COLUMNS`].
             pub fn values(&self) -> [Option<Value<'_>>; LINE_COLUMNS] {
                 [ $( self.$name.value(), )+ ]

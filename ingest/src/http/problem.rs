@@ -41,9 +41,6 @@ macro_rules! problems {
             $( $(#[$doc])* pub fn $name(detail: impl Into<String>) -> Self {
                 Self::of($status, $slug, $title, detail)
             } )+
-
-            /// Every problem's slug and status.
-            pub const ALL: &'static [(&'static str, u16)] = &[$( ($slug, $status), )+];
         }
     };
 }
@@ -59,8 +56,6 @@ problems! {
     method_not_allowed = 405 "method-not-allowed" "Method not allowed";
     /// 406: no representation that the client accepts.
     not_acceptable = 406 "not-acceptable" "Not acceptable";
-    /// 408: the body did not come in time.
-    timeout = 408 "request-timeout" "Request timeout";
     /// 409: the entity kept changing while the change was tried.
     conflict = 409 "conflict" "Conflict";
     /// 409: a request with the same idempotency key is not finished.

@@ -172,7 +172,7 @@ fn value(event: &Event, index: usize) -> Option<Value<'_>> {
     match COLUMNS[index].name {
         "raw_object" => Some(Value::String("raw/a.ndjson.gz")),
         "ingested_at" => Some(Value::Timestamp(event.received_at)),
-        _ => event.value(index),
+        _ => event.values()[index],
     }
 }
 
