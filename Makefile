@@ -37,7 +37,7 @@ local: ## serve at http://127.0.0.1:3000 on ./daybook-data (DATA=… for another
 ##@ Check
 .PHONY: test test-webhooks test-foreign foreign-readers lint format doc
 test: ## all tests that need nothing but Rust and a C compiler
-	@$(CARGO) test --locked --workspace --no-fail-fast
+	@$(CARGO) test --locked --no-fail-fast
 
 test-webhooks: ## real webhook bodies, posted while the server is killed five times (needs npm, once)
 	@$(CARGO) test --locked --package daybook --test suite -- --ignored octokit --nocapture

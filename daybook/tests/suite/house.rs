@@ -11,6 +11,7 @@ struct Border {
     never: &'static [&'static [&'static str]],
 }
 
+const STAGES: &[&str] = &["event", "ingest", "compactor", "query", "daybook"];
 /// Async runtimes and HTTP.
 const OUTSIDE: &[&str] = &["tokio*", "async-std", "smol", "futures*", "http", "http-*", "hyper*", "tower*", "reqwest"];
 /// Clocks and sources of randomness.
@@ -19,8 +20,8 @@ const CHANCE: &[&str] = &["iana-time-zone", "time", "getrandom", "rand", "rand_*
 const COLUMNAR: &[&str] = &["arrow*", "parquet*", "iceberg*"];
 const DATAFUSION: &[&str] = &["datafusion*"];
 const DATABASES: &[&str] = &["rusqlite", "libsqlite3-sys", "sqlx*"];
-/// Nothing of a cloud is in a build without features; there are none yet.
-const CLOUD: &[&str] = &["aws-*", "lambda_*"];
+/// Nothing of a cloud is in a build without the feature `aws`.
+const CLOUD: &[&str] = &["cloud", "aws-*", "lambda_*"];
 
 /// The table of `docs/architecture.md`.
 const BORDERS: &[Border] = &[
@@ -34,6 +35,9 @@ const BORDERS: &[Border] = &[
     Border { of: "daybook", never: &[&["bench"], CLOUD] },
     // Measures one stage, without the others' weight in its build.
     Border { of: "bench", never: &[&["daybook"], DATAFUSION, CLOUD] },
+    Border { of: "cloud", never: &[STAGES, COLUMNAR, DATAFUSION, DATABASES] },
+    // Tests of all that needs AWS: whom it may use is no question, but nobody may use it.
+    Border { of: "rig", never: &[&["bench"]] },
 ];
 
 #[test]
@@ -68,7 +72,10 @@ fn stages_do_not_name_each_other() {
         let name = package["name"].as_str().unwrap();
         let named = package["dependencies"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap());
         let named: Vec<&str> = named.filter(|it| stages.contains(it)).collect();
-        assert!(name == "daybook" || name == "bench" || named.is_empty(), "{name} names {named:?}, if only for tests");
+        assert!(
+            ["daybook", "bench", "rig"].contains(&name) || named.is_empty(),
+            "{name} names {named:?}, if only for tests"
+        );
     }
 }
 
@@ -115,8 +122,20 @@ fn every_relative_link_leads_somewhere() {
 /// Documents name the files that make them true; a file that was moved must be found under its new name.
 #[test]
 fn every_path_that_a_document_names_is_there() {
-    let top =
-        ["event/", "ingest/", "compactor/", "query/", "daybook/", "athena/", "bench/", "docs/", ".ci/", ".github/"];
+    let top = [
+        "event/",
+        "ingest/",
+        "compactor/",
+        "query/",
+        "daybook/",
+        "cloud/",
+        "rig/",
+        "athena/",
+        "bench/",
+        "docs/",
+        ".ci/",
+        ".github/",
+    ];
     for file in files("md") {
         for name in between(&outside_fences(&read(&file)), "`", '`') {
             let path = name.split("::").next().unwrap_or_default();

@@ -1,0 +1,1 @@
+//! The test rig of the AWS side.
