@@ -64,7 +64,7 @@ impl QuarantinedLine {
 
 /// The key of the quarantine object of a raw object: the same one for every run, so that a repeated run adds nothing.
 pub(crate) fn quarantine_key(raw_object: &str) -> String {
-    let day = key::raw_day(raw_object).and_then(|day| Timestamp::parse(&format!("{day}T00:00:00Z")).ok());
+    let day = key::arrival_day(raw_object).and_then(|day| Timestamp::parse(&format!("{day}T00:00:00Z")).ok());
     let name = raw_object.rsplit('/').next().unwrap_or_default();
     let stem: String = name
         .trim_end_matches(".gz")

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
 use bytes::Bytes;
-use event::key::raw_day;
+use event::key::arrival_day;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -48,7 +48,7 @@ impl ConsumedSet {
 
     /// Whether the object is in the table already.
     pub fn contains(&self, key: &str) -> bool {
-        match (raw_day(key), &self.from_day) {
+        match (arrival_day(key), &self.from_day) {
             (Some(day), Some(from)) if day < from.as_str() => true,
             _ => self.keys.contains(key),
         }
@@ -76,19 +76,19 @@ impl ConsumedSet {
     pub fn with<'a>(&self, consumed: impl IntoIterator<Item = &'a str>, still_pending: &[&str], days: usize) -> Self {
         let mut keys = self.keys.clone();
         keys.extend(consumed.into_iter().map(str::to_owned));
-        let mut newest: Vec<&str> = keys.iter().filter_map(|key| raw_day(key)).collect();
+        let mut newest: Vec<&str> = keys.iter().filter_map(|key| arrival_day(key)).collect();
         newest.dedup();
         newest.sort_unstable();
         newest.dedup();
         let oldest_kept = (newest.len() > days).then(|| newest[newest.len() - days].to_owned());
-        let oldest_pending = still_pending.iter().filter_map(|key| raw_day(key)).min().map(str::to_owned);
+        let oldest_pending = still_pending.iter().filter_map(|key| arrival_day(key)).min().map(str::to_owned);
         let close = match (oldest_kept, oldest_pending) {
             (Some(kept), Some(pending)) => Some(kept.min(pending)),
             (kept, _) => kept,
         };
         let from_day = self.from_day.clone().max(close);
         if let Some(from) = &from_day {
-            keys.retain(|key| raw_day(key).is_none_or(|day| day >= from.as_str()));
+            keys.retain(|key| arrival_day(key).is_none_or(|day| day >= from.as_str()));
         }
         Self { version: 1, from_day, keys }
     }

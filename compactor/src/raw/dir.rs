@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use async_trait::async_trait;
 use bytes::Bytes;
 use event::Timestamp;
-use event::key::{QUARANTINE, RAW};
+use event::key::{GATEWAY, QUARANTINE, RAW};
 
 use super::{RawLog, RawObject, checked, is_listed, is_object_name};
 use crate::durable;
@@ -55,8 +55,12 @@ impl RawLog for DirRawLog {
         self.under(RAW, from_day.map(str::to_owned)).await
     }
 
+    async fn list_gateway(&self, from_day: Option<&str>) -> Result<Vec<RawObject>> {
+        self.under(GATEWAY, from_day.map(str::to_owned)).await
+    }
+
     async fn open(&self, key: &str) -> Result<Box<dyn Read + Send>> {
-        let path = self.root.join(checked(key, &[RAW, QUARANTINE])?);
+        let path = self.root.join(checked(key, &[RAW, GATEWAY, QUARANTINE])?);
         let file = blocking(format!("open {key}"), move || {
             if !fs::symlink_metadata(&path)?.is_file() {
                 return Err(io::Error::other("not a regular file"));

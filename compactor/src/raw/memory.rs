@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use event::Timestamp;
-use event::key::{QUARANTINE, RAW};
+use event::key::{GATEWAY, QUARANTINE, RAW};
 
 use super::{RawLog, RawObject, checked, is_listed, is_object_name};
 use crate::error::{Error, ErrorKind, Result};
@@ -49,8 +49,12 @@ impl RawLog for MemoryRawLog {
         Ok(self.under(RAW, from_day))
     }
 
+    async fn list_gateway(&self, from_day: Option<&str>) -> Result<Vec<RawObject>> {
+        Ok(self.under(GATEWAY, from_day))
+    }
+
     async fn open(&self, key: &str) -> Result<Box<dyn Read + Send>> {
-        let key = checked(key, &[RAW, QUARANTINE])?;
+        let key = checked(key, &[RAW, GATEWAY, QUARANTINE])?;
         match self.objects().get(key) {
             Some((bytes, _)) => Ok(Box::new(Cursor::new(bytes.clone()))),
             None => Err(Error::new(ErrorKind::RawLog, format!("{key} is not in the raw log"))),

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// One raw object, as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RawObject {
-    /// `raw/dt=YYYY-MM-DD/hour=HH/…`.
+    /// `raw/dt=YYYY-MM-DD/hour=HH/…` or `gateway/dt=YYYY-MM-DD/hour=HH/…`.
     pub key: String,
     /// Size as stored, compressed.
     pub bytes: u64,
@@ -35,7 +35,13 @@ pub trait RawLog: std::fmt::Debug + Send + Sync {
     /// The log could not be read to its end: part of a listing is never returned.
     async fn list(&self, from_day: Option<&str>) -> Result<Vec<RawObject>>;
 
-    /// A reader of the stored bytes of an object under `raw/` or `quarantine/`; it may block.
+    /// All objects under `gateway/`, the API gateway's own log, as [`list`](Self::list) shows those under `raw/`.
+    ///
+    /// # Errors
+    /// The log could not be read to its end.
+    async fn list_gateway(&self, from_day: Option<&str>) -> Result<Vec<RawObject>>;
+
+    /// A reader of the stored bytes of an object under `raw/`, `gateway/` or `quarantine/`; it may block.
     ///
     /// # Errors
     /// The key is no such object's, or the object cannot be opened.
@@ -64,7 +70,7 @@ fn is_object_name(name: &str) -> bool {
 
 /// Whether a listing from `from_day` shows `key`.
 fn is_listed(key: &str, from_day: Option<&str>) -> bool {
-    match (event::key::raw_day(key), from_day) {
+    match (event::key::arrival_day(key), from_day) {
         (Some(day), Some(from)) => day >= from,
         _ => true,
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use compactor::{DirRawLog, MemoryRawLog, RawLog};
+use compactor::{DirRawLog, MemoryRawLog, RawLog, RawObject};
 
 use crate::support::at;
 
@@ -89,12 +89,23 @@ async fn conforms(backend: &dyn Backend) {
         assert!(read(log, key).await.is_err(), "{key}");
     }
 
+    assert!(log.list_gateway(None).await.unwrap().is_empty());
+    backend.put("gateway/dt=2026-11-21/hour=00/b.gz", b"gate");
+    backend.put("gateway/dt=2026-11-20/hour=09/a.gz", b"");
+    backend.put("gateway/undated.gz", b"");
+    let gateway = ["gateway/dt=2026-11-20/hour=09/a.gz", "gateway/dt=2026-11-21/hour=00/b.gz", "gateway/undated.gz"];
+    let listed = |objects: Vec<RawObject>| objects.into_iter().map(|object| object.key).collect::<Vec<_>>();
+    assert_eq!(listed(log.list_gateway(None).await.unwrap()), gateway);
+    assert_eq!(listed(log.list_gateway(Some("2026-11-21")).await.unwrap()), gateway[1..]);
+    assert_eq!(keys(log, None).await, all, "the gateway's log is not part of the raw log");
+    assert_eq!(read(log, gateway[1]).await.unwrap(), b"gate");
+
     let key = "quarantine/dt=2026-11-20/a.ndjson.gz";
     log.quarantine(key, Bytes::from_static(b"bad")).await.unwrap();
     log.quarantine(key, Bytes::from_static(b"bad")).await.unwrap();
     assert_eq!(log.list_quarantine().await.unwrap().len(), 1);
     assert_eq!(read(log, key).await.unwrap(), b"bad");
-    for key in ["raw/dt=2026-11-20/x", "quarantine/../raw/x", "quarantine/.x"] {
+    for key in ["raw/dt=2026-11-20/x", "gateway/dt=2026-11-20/x", "quarantine/../raw/x", "quarantine/.x"] {
         assert!(log.quarantine(key, Bytes::new()).await.is_err(), "{key}");
     }
     assert_eq!(keys(log, None).await, all, "quarantine is not part of the log");

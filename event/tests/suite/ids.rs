@@ -38,6 +38,6 @@ proptest! {
     #[test]
     fn any_text_is_a_time_or_not(text in any::<String>()) {
         let _ = Timestamp::parse(&text);
-        let _ = event::key::raw_day(&text);
+        let _ = event::key::arrival_day(&text);
     }
 }
