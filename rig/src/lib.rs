@@ -1,1 +1,5 @@
 //! The test rig of the AWS side.
+
+pub mod plan;
+pub mod proxy;
+pub mod random;
