@@ -12,6 +12,8 @@
 //!
 //! The crate has no clock and no randomness: `now` and the bytes of new ids are arguments.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod commit;
 mod compact;
 mod decode;

@@ -64,12 +64,12 @@ pub trait RawLog: std::fmt::Debug + Send + Sync {
 }
 
 /// Whether a path's last part is the name of an object, not of something temporary or hidden.
-fn is_object_name(name: &str) -> bool {
+pub(crate) fn is_object_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && !name.ends_with(".tmp")
 }
 
 /// Whether a listing from `from_day` shows `key`.
-fn is_listed(key: &str, from_day: Option<&str>) -> bool {
+pub(crate) fn is_listed(key: &str, from_day: Option<&str>) -> bool {
     match (event::key::arrival_day(key), from_day) {
         (Some(day), Some(from)) => day >= from,
         _ => true,
@@ -77,7 +77,7 @@ fn is_listed(key: &str, from_day: Option<&str>) -> bool {
 }
 
 /// Refuses a key that is not under one of `prefixes` or could lead out of the log.
-fn checked<'a>(key: &'a str, prefixes: &[&str]) -> Result<&'a str> {
+pub(crate) fn checked<'a>(key: &'a str, prefixes: &[&str]) -> Result<&'a str> {
     let under = prefixes.iter().any(|prefix| key.starts_with(prefix));
     let plain = key.split('/').all(is_object_name) && !key.contains(['\\', '\0']);
     if under && plain {

@@ -10,5 +10,6 @@ mod faulty_catalog;
 mod lookup;
 mod properties;
 mod raw_log;
+mod raw_log_suite;
 mod support;
 mod tail;

@@ -1,38 +1,33 @@
-//! One suite for the port `RawLog`, run on both implementations.
+//! The port's suite on a folder and in memory, and what only a folder can get wrong.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use compactor::{DirRawLog, MemoryRawLog, RawLog, RawObject};
+use compactor::{DirRawLog, MemoryRawLog, RawLog};
 
+use crate::raw_log_suite::{Backend, conforms};
 use crate::support::at;
-
-#[async_trait]
-trait Backend {
-    fn log(&self) -> Arc<dyn RawLog>;
-    fn put(&self, key: &str, bytes: &[u8]);
-}
 
 struct Memory(Arc<MemoryRawLog>);
 
+#[async_trait]
 impl Backend for Memory {
     fn log(&self) -> Arc<dyn RawLog> {
         self.0.clone()
     }
-    fn put(&self, key: &str, bytes: &[u8]) {
+    async fn put(&self, key: &str, bytes: &[u8]) {
         self.0.put(key, bytes.to_vec(), at(0));
     }
 }
 
 struct Dir(tempfile::TempDir);
 
+#[async_trait]
 impl Backend for Dir {
     fn log(&self) -> Arc<dyn RawLog> {
         Arc::new(DirRawLog::new(self.0.path()))
     }
-    fn put(&self, key: &str, bytes: &[u8]) {
+    async fn put(&self, key: &str, bytes: &[u8]) {
         let path = self.0.path().join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
@@ -47,68 +42,6 @@ async fn memory() {
 #[tokio::test]
 async fn dir() {
     conforms(&Dir(tempfile::tempdir().unwrap())).await;
-}
-
-async fn keys(log: &dyn RawLog, from_day: Option<&str>) -> Vec<String> {
-    log.list(from_day).await.unwrap().into_iter().map(|object| object.key).collect()
-}
-
-async fn read(log: &dyn RawLog, key: &str) -> Result<Vec<u8>, compactor::Error> {
-    let mut bytes = Vec::new();
-    log.open(key).await?.read_to_end(&mut bytes).unwrap();
-    Ok(bytes)
-}
-
-async fn conforms(backend: &dyn Backend) {
-    let log = backend.log();
-    let log = log.as_ref();
-    assert!(log.list(None).await.unwrap().is_empty(), "an empty log");
-    assert!(log.list_quarantine().await.unwrap().is_empty());
-
-    backend.put("raw/dt=2026-11-21/hour=00/b.ndjson.gz", b"bb");
-    backend.put("raw/dt=2026-11-20/hour=09/a.ndjson.gz", b"a");
-    backend.put("raw/fallback/dt=2026-11-01/c.ndjson.gz", b"");
-    backend.put("raw/dt=2026-11-20/hour=09/.hidden", b"no");
-    backend.put("raw/dt=2026-11-20/hour=09/half.ndjson.gz.tmp", b"no");
-    backend.put("elsewhere/dt=2026-11-20/x", b"no");
-    let all = [
-        "raw/dt=2026-11-20/hour=09/a.ndjson.gz",
-        "raw/dt=2026-11-21/hour=00/b.ndjson.gz",
-        "raw/fallback/dt=2026-11-01/c.ndjson.gz",
-    ];
-    assert_eq!(keys(log, None).await, all);
-    assert_eq!(keys(log, Some("2026-11-20")).await, all);
-    assert_eq!(keys(log, Some("2026-11-21")).await, all[1..]);
-    assert_eq!(keys(log, Some("2027-01-01")).await, all[2..], "a key without a day is always listed");
-    assert_eq!(log.list(None).await.unwrap()[1].bytes, 2);
-
-    assert_eq!(read(log, all[1]).await.unwrap(), b"bb");
-    for key in
-        ["raw/absent", "raw/../elsewhere/dt=2026-11-20/x", "elsewhere/dt=2026-11-20/x", "/etc/passwd", "raw/", ""]
-    {
-        assert!(read(log, key).await.is_err(), "{key}");
-    }
-
-    assert!(log.list_gateway(None).await.unwrap().is_empty());
-    backend.put("gateway/dt=2026-11-21/hour=00/b.gz", b"gate");
-    backend.put("gateway/dt=2026-11-20/hour=09/a.gz", b"");
-    backend.put("gateway/undated.gz", b"");
-    let gateway = ["gateway/dt=2026-11-20/hour=09/a.gz", "gateway/dt=2026-11-21/hour=00/b.gz", "gateway/undated.gz"];
-    let listed = |objects: Vec<RawObject>| objects.into_iter().map(|object| object.key).collect::<Vec<_>>();
-    assert_eq!(listed(log.list_gateway(None).await.unwrap()), gateway);
-    assert_eq!(listed(log.list_gateway(Some("2026-11-21")).await.unwrap()), gateway[1..]);
-    assert_eq!(keys(log, None).await, all, "the gateway's log is not part of the raw log");
-    assert_eq!(read(log, gateway[1]).await.unwrap(), b"gate");
-
-    let key = "quarantine/dt=2026-11-20/a.ndjson.gz";
-    log.quarantine(key, Bytes::from_static(b"bad")).await.unwrap();
-    log.quarantine(key, Bytes::from_static(b"bad")).await.unwrap();
-    assert_eq!(log.list_quarantine().await.unwrap().len(), 1);
-    assert_eq!(read(log, key).await.unwrap(), b"bad");
-    for key in ["raw/dt=2026-11-20/x", "gateway/dt=2026-11-20/x", "quarantine/../raw/x", "quarantine/.x"] {
-        assert!(log.quarantine(key, Bytes::new()).await.is_err(), "{key}");
-    }
-    assert_eq!(keys(log, None).await, all, "quarantine is not part of the log");
 }
 
 #[cfg(unix)]

@@ -1,0 +1,32 @@
+//! The compactor on AWS: the raw log and the lake's files on S3, the catalog in Glue.
+//!
+//! Every request goes through the clients of one `SdkConfig`: one HTTP stack, one set of credentials, retries and time
+//! limits, and one place where a test can count, break and delay.
+
+mod body;
+mod bucket;
+mod glue;
+mod lake;
+mod raw_log;
+mod storage;
+mod upload;
+
+use std::error::Error;
+
+pub use glue::GlueCatalog;
+pub use raw_log::S3RawLog;
+
+/// An error and its causes in one line: the SDK's own `Display` says no more than "service error".
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
