@@ -1,8 +1,7 @@
 //! The Glue Data Catalog: as much of it as the compactor and its readers use.
 //!
-//! Why not `iceberg-catalog-glue` 0.10.1: it makes its own client, with other TLS, no limit to how long a request may
-//! take, and nothing to count or break in a test; it drops whatever others wrote into the table's Glue entry at each
-//! commit; it brings opendal and reqwest along. See `docs/adr/0011`.
+//! `iceberg-catalog-glue` 0.10.1 is not used here: it makes a client of its own, without a limit to how long a request may
+//! take, and drops what others wrote into the table's entry (`docs/adr/0011-one-sdk-under-the-lake-on-aws.md`).
 
 mod entry;
 
