@@ -7,8 +7,10 @@ use std::fmt;
 pub enum ErrorKind {
     /// The store or sink could not take or give anything right now; nothing was changed.
     Unavailable,
-    /// Whether the change was made is not known; the store refuses further work until it is opened anew.
+    /// Whether the change was made is not known. A store on one machine refuses further work until it is opened anew.
     Unknown,
+    /// What is to be kept is larger than the store takes; nothing was changed, and the same call will never succeed.
+    TooLarge,
     /// What is stored is not what was written.
     Corrupt,
     /// Another process has the store open.

@@ -1,9 +1,13 @@
 //! Requests in, durable events out.
 
 pub mod api;
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod error;
+#[cfg(feature = "local")]
 pub mod files;
 pub mod http;
+#[cfg(feature = "local")]
 pub mod local;
 pub mod receipt;
 mod record;

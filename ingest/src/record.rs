@@ -15,6 +15,8 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub struct Record {
     event: Event,
+    /// The `ingest_path`, should it become a change.
+    change_path: String,
     started: u64,
     body: Option<String>,
     set_aside: bool,
@@ -66,7 +68,13 @@ impl Record {
             ..Event::default()
         };
         let body = keep_body(&mut event, redactor, received);
-        let mut record = Self { event, started: received.arrival.started, body: None, set_aside: false };
+        let mut record = Self {
+            event,
+            change_path: settings.change_path.clone(),
+            started: received.arrival.started,
+            body: None,
+            set_aside: false,
+        };
         record.place_body(body);
         record.identify(&Identity::anonymous());
         record
@@ -163,7 +171,7 @@ impl Record {
             Kind::Replayed => "request.replayed",
         }
         .to_owned();
-        self.sealed(answer, now)
+        seal(self.event, self.started, answer, now)
     }
 
     /// The event of a request that was refused or failed.
@@ -171,37 +179,42 @@ impl Record {
         self.event.event_type = if problem.status < 500 { "request.rejected" } else { "request.failed" }.to_owned();
         self.event.error_type = Some(problem.slug.to_owned());
         self.event.error_detail = Some(redactor.text(&problem.detail).into_owned());
-        self.sealed(answer, now)
+        seal(self.event, self.started, answer, now)
     }
 
     /// The event of a submission: its content is its body, it has no state.
     pub fn submitted(&self, event_type: &str, answer: &Answer, now: u64) -> Event {
-        let mut event = self.event.clone();
-        event_type.clone_into(&mut event.event_type);
+        let mut event = self.change(event_type);
         event.entity_version = Some(1);
-        Self { event, body: None, ..*self }.sealed(answer, now)
+        seal(event, self.started, answer, now)
     }
 
     /// The event of a change, chained to the entity's previous one (I4).
     pub fn changed(&self, change: &Change, previous: Option<String>, answer: &Answer, now: u64) -> Event {
-        let mut event = self.event.clone();
-        change.event_type.clone_into(&mut event.event_type);
+        let mut event = self.change(change.event_type);
         event.operation = Some(change.operation.as_str().to_owned());
         event.entity_version = Some(change.version);
         event.event_data = Some(change.data.to_string());
         event.state_hash = Some(change.state.hash());
         event.state_after = Some(change.state.as_str().to_owned());
         event.prev_event_hash = previous;
-        Self { event, body: None, ..*self }.sealed(answer, now)
+        seal(event, self.started, answer, now)
     }
 
-    fn sealed(mut self, answer: &Answer, now: u64) -> Event {
-        self.event.status = i32::from(answer.status);
-        self.event.response_bytes = i64::try_from(answer.body.len()).ok();
-        let micros = u32::try_from(now.saturating_sub(self.started)).unwrap_or(u32::MAX);
-        self.event.duration_ms = f64::from(micros) / 1_000.0;
-        self.event.sealed()
+    /// The event as it becomes a change's.
+    fn change(&self, event_type: &str) -> Event {
+        let (event_type, ingest_path) = (event_type.to_owned(), self.change_path.clone());
+        Event { event_type, ingest_path, ..self.event.clone() }
     }
+}
+
+/// Closes the event of a request that was taken up at `started` and has its answer at `now`, both microseconds.
+fn seal(mut event: Event, started: u64, answer: &Answer, now: u64) -> Event {
+    event.status = i32::from(answer.status);
+    event.response_bytes = i64::try_from(answer.body.len()).ok();
+    let micros = u32::try_from(now.saturating_sub(started)).unwrap_or(u32::MAX);
+    event.duration_ms = f64::from(micros) / 1_000.0;
+    event.sealed()
 }
 
 fn keep_body(event: &mut Event, redactor: &Redactor, received: &Received) -> Body {

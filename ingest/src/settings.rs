@@ -13,8 +13,10 @@ pub struct Settings {
     pub environment: String,
     /// Cloud region.
     pub region: Option<String>,
-    /// How events enter the log: the column `ingest_path`.
+    /// How events that change nothing enter the log: the column `ingest_path`.
     pub ingest_path: String,
+    /// How changes do.
+    pub change_path: String,
     /// What comes before every route, such as `/v1`; empty for nothing.
     pub base_path: String,
     /// Origins that browsers may call from; exact.
@@ -35,6 +37,7 @@ impl Default for Settings {
             environment: "local".to_owned(),
             region: None,
             ingest_path: "local".to_owned(),
+            change_path: "local".to_owned(),
             base_path: String::new(),
             cors_origins: Vec::new(),
             api_keys: Vec::new(),

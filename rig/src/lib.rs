@@ -1,5 +1,6 @@
 //! The test rig of the AWS side.
 
+pub mod fixtures;
 pub mod plan;
 pub mod proxy;
 pub mod random;

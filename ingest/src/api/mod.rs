@@ -190,6 +190,7 @@ fn unavailable(error: &Error) -> Problem {
         ErrorKind::Unknown => Problem::unknown_outcome(
             "It is not known whether the change was made; read the entity before you repeat the request.",
         ),
+        ErrorKind::TooLarge => Problem::too_large("The request makes more than the store can keep in one place."),
         ErrorKind::Corrupt => Problem::internal("What is stored for this request is damaged."),
         ErrorKind::Unavailable | ErrorKind::InUse | ErrorKind::Unusable => {
             Problem::unavailable("The store cannot take the request now.")

@@ -3,6 +3,7 @@
 pub mod memory;
 #[cfg(feature = "bench")]
 pub mod noop;
+#[cfg(feature = "local")]
 pub mod sqlite;
 
 use async_trait::async_trait;

@@ -5,7 +5,7 @@ use ingest::Settings;
 use ingest::http::ReceivedBody;
 
 use crate::problems::problem;
-use crate::rig::{Backend, Req, json, with_api};
+use crate::rig::{Req, json, with_api};
 
 fn submission(message: usize) -> String {
     format!(r#"{{"user_id":"u","message":"{}"}}"#, "x".repeat(message))
@@ -31,8 +31,8 @@ fn a_body_over_64_kib_is_set_aside() {
             if let Some(key) = &event.request_body_ref {
                 let kept = rig.backend.store().read_aside(key).await.unwrap().unwrap();
                 assert_eq!(kept, body.as_bytes());
-                if let Backend::Sqlite(_, dir) = &rig.backend {
-                    assert_eq!(std::fs::read(dir.path().join(key)).unwrap(), body.as_bytes());
+                if let Some(folder) = rig.backend.folder() {
+                    assert_eq!(std::fs::read(folder.join(key)).unwrap(), body.as_bytes());
                 }
             }
             let shown = json(&rig.expect(200, Req::get(made.header("location").unwrap())).await);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod auth;
+mod backend;
 mod conditional;
 mod conformance;
 mod conformance_lists;

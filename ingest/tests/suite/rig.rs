@@ -1,4 +1,4 @@
-//! An API on a store of either kind, and the promises that hold after every request.
+//! An API on a store of any kind, and the promises that hold after every request.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,64 +10,14 @@ use event::{Event, EventIds, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ingest::http::cursor::Cursors;
 use ingest::http::{Arrival, Received, ReceivedBody, Response};
-use ingest::store::memory::MemoryStore;
-use ingest::store::sqlite::SqliteStore;
 use ingest::store::{EventSink, EventStore};
 use ingest::{Api, Parts, Settings, System};
 use serde_json::Value;
-use tempfile::TempDir;
+
+pub use crate::backend::{Backend, on_both};
 
 /// The time of every request that names no other.
 pub const NOW: &str = "2026-11-20T09:30:26.123456Z";
-
-/// A store of either kind.
-pub enum Backend {
-    Memory(Arc<MemoryStore>),
-    Sqlite(Arc<SqliteStore>, TempDir),
-}
-
-impl Backend {
-    pub fn memory() -> Self {
-        Self::Memory(Arc::default())
-    }
-
-    pub fn sqlite() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        Self::Sqlite(Arc::new(SqliteStore::open(dir.path(), [1; 4]).unwrap()), dir)
-    }
-
-    pub fn store(&self) -> Arc<dyn EventStore> {
-        match self {
-            Self::Memory(store) => Arc::clone(store) as _,
-            Self::Sqlite(store, _) => Arc::clone(store) as _,
-        }
-    }
-
-    pub fn sink(&self) -> Arc<dyn EventSink> {
-        match self {
-            Self::Memory(store) => Arc::clone(store) as _,
-            Self::Sqlite(store, _) => Arc::clone(store) as _,
-        }
-    }
-
-    /// Every event so far, in the order in which they became durable.
-    pub async fn log(&self) -> Vec<Event> {
-        match self {
-            Self::Memory(store) => store.log(),
-            Self::Sqlite(store, _) => {
-                let batches = store.reader().batches(0, usize::MAX).await.unwrap();
-                batches.iter().flat_map(|batch| batch.decode().unwrap()).collect()
-            }
-        }
-    }
-}
-
-/// Runs a test on a store of each kind, on threads of its own.
-pub fn on_both(test: impl AsyncFn(Backend)) {
-    for backend in [Backend::memory, Backend::sqlite] {
-        run(test(backend()));
-    }
-}
 
 /// Runs a test of the API on both stores, and checks the log at its end.
 pub fn with_api(settings: &Settings, test: impl AsyncFn(&Rig)) {

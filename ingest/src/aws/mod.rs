@@ -1,0 +1,22 @@
+//! Both ports on AWS: changes in a DynamoDB table, everything else through Firehose, or straight to S3.
+
+mod append;
+mod errors;
+mod fallback;
+mod firehose;
+mod item;
+mod keys;
+mod line;
+mod list;
+mod objects;
+pub mod pack;
+mod retry;
+mod s3_sink;
+mod store;
+pub mod table;
+
+pub use fallback::Fallback;
+pub use firehose::{FirehoseLines, FirehoseSink};
+pub use item::line_of;
+pub use s3_sink::S3Sink;
+pub use store::{DynamoSettings, DynamoStore};
