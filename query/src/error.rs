@@ -16,6 +16,10 @@ pub enum ErrorKind {
     Timeout,
     /// The query needed more memory than the engine allows.
     OutOfMemory,
+    /// The engine takes no queries right now.
+    Unavailable,
+    /// The asker gave up, or someone stopped the query.
+    Cancelled,
     /// The table holds something that this engine must not ignore and cannot read.
     Unsupported,
     /// The engine failed: bad SQL, unreadable files, a broken expectation.
@@ -57,7 +61,7 @@ impl Error {
 
     /// Whether the same call may succeed later, unchanged.
     pub fn is_retryable(&self) -> bool {
-        matches!(self.kind, ErrorKind::Timeout | ErrorKind::OutOfMemory)
+        matches!(self.kind, ErrorKind::Timeout | ErrorKind::OutOfMemory | ErrorKind::Unavailable)
     }
 }
 

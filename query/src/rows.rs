@@ -67,4 +67,6 @@ pub struct Rows {
     pub truncated: bool,
     /// Bytes of stored files that were read for it; rows not yet in files count nothing.
     pub bytes_read: u64,
+    /// What the engine charges for it, US dollars at list price; `None` if it charges nothing.
+    pub cost_usd: Option<f64>,
 }

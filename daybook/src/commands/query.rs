@@ -58,7 +58,7 @@ fn listed() -> Rows {
         cells.map(|text| Cell::Text(text.to_owned())).to_vec()
     };
     let rows = named::all().iter().map(row).collect();
-    Rows { columns: columns.to_vec(), rows, truncated: false, bytes_read: 0 }
+    Rows { columns: columns.to_vec(), rows, truncated: false, bytes_read: 0, cost_usd: None }
 }
 
 /// A query's parameters: name, a mark if it is required, type.

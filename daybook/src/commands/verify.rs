@@ -66,7 +66,7 @@ fn rows(report: &Report) -> Rows {
             check.offender.clone().map_or(Cell::Null, Cell::Text),
         ]
     };
-    Rows { columns, rows: report.checks.iter().map(row).collect(), truncated: false, bytes_read: 0 }
+    Rows { columns, rows: report.checks.iter().map(row).collect(), truncated: false, bytes_read: 0, cost_usd: None }
 }
 
 fn json(report: &Report) -> serde_json::Value {

@@ -5,7 +5,8 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rows::{Cell, RowColumn, Rows};
 
-/// One document: `query`, `columns` with their types, `rows` as objects, `count`, `truncated`, `bytes_read`.
+/// One document: `query`, `columns` with their types, `rows` as objects, `count`, `truncated`, `bytes_read`;
+/// `cost_usd` where the engine charges.
 ///
 /// Columns keep the query's order; numbers keep every digit; a float that JSON cannot hold is null.
 ///
@@ -41,13 +42,16 @@ struct Document<'a> {
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(6))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("query", self.query)?;
         map.serialize_entry("columns", &Columns(&self.rows.columns))?;
         map.serialize_entry("rows", &Table(self.rows))?;
         map.serialize_entry("count", &self.rows.rows.len())?;
         map.serialize_entry("truncated", &self.rows.truncated)?;
         map.serialize_entry("bytes_read", &self.rows.bytes_read)?;
+        if let Some(cost) = self.rows.cost_usd {
+            map.serialize_entry("cost_usd", &cost)?;
+        }
         map.end()
     }
 }

@@ -96,7 +96,8 @@ impl LocalEngine {
             }
         }
         drop(stream);
-        Ok(Rows { columns, rows, truncated, bytes_read: bytes_read.load(Ordering::Relaxed) })
+        let bytes_read = bytes_read.load(Ordering::Relaxed);
+        Ok(Rows { columns, rows, truncated, bytes_read, cost_usd: None })
     }
 }
 

@@ -8,5 +8,5 @@ mod time;
 
 pub use catalogue::{NamedQuery, all, check, find, parse};
 pub use param::{DefaultValue, Param, ParamKind, ParamValue};
-pub use params::{Params, Scope};
+pub use params::{Params, Prepared, Scope};
 pub use time::{TimeExpression, Unit};

@@ -141,16 +141,38 @@ impl ParamValue {
     /// their microseconds, which `timestamp` without a precision would round away on Trino.
     pub(crate) fn literal(&self, kind: ParamKind) -> String {
         match self {
-            Self::Null => format!("cast(null as {})", sql_type(kind)),
-            Self::Timestamp(time) => {
-                let text = time.to_string().replace('T', " ").replace('Z', "");
-                format!("cast('{text}' as {})", sql_type(ParamKind::Timestamp))
-            }
-            Self::String(text) => format!("'{}'", text.replace('\'', "''")),
-            Self::Bigint(number) if *number < 0 => format!("cast('{number}' as bigint)"),
+            Self::Null => cast("null", kind),
+            Self::Timestamp(time) => cast(&quoted(&written(*time)), ParamKind::Timestamp),
+            Self::String(text) => quoted(text),
+            Self::Bigint(number) if *number < 0 => cast(&quoted(&number.to_string()), kind),
             Self::Bigint(number) => number.to_string(),
         }
     }
+
+    /// The value as an expression with a question mark, and what the mark stands for: a quoted text of at most 1,024
+    /// bytes. `None` if the value must stand in the statement itself.
+    pub(crate) fn parameter(&self, kind: ParamKind) -> Option<(String, String)> {
+        let text = match (self, kind) {
+            (Self::Null, _) | (_, ParamKind::Limit) => return None,
+            (Self::Timestamp(time), _) => quoted(&written(*time)),
+            (Self::String(text), _) => quoted(text),
+            (Self::Bigint(number), _) => quoted(&number.to_string()),
+        };
+        (text.len() <= LONGEST_TEXT).then(|| (cast("?", kind), text))
+    }
+}
+
+/// An instant as SQL writes it, UTC, with microseconds.
+fn written(time: Timestamp) -> String {
+    time.to_string().replace('T', " ").replace('Z', "")
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn cast(operand: &str, kind: ParamKind) -> String {
+    format!("cast({operand} as {})", sql_type(kind))
 }
 
 const fn sql_type(kind: ParamKind) -> &'static str {

@@ -40,6 +40,15 @@ pub struct Params {
     values: BTreeMap<&'static str, (ParamKind, ParamValue)>,
 }
 
+/// A statement and the values that its question marks stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// SQL with `?` for each value.
+    pub statement: String,
+    /// The values, as SQL texts in quotes.
+    pub parameters: Vec<String>,
+}
+
 impl Params {
     /// The value bound to the parameter called `name`.
     pub fn get(&self, name: &str) -> Option<&ParamValue> {
@@ -89,17 +98,55 @@ impl NamedQuery {
     /// # Errors
     /// `BadParameter` if `params` were bound to another query.
     pub fn render(&self, params: &Params) -> Result<String> {
+        self.replace(self.sql, params, |kind, value| value.literal(kind))
+    }
+
+    /// The statement without its header and with a question mark for each value, and the values in the order of the
+    /// marks, each a quoted text that the statement casts to the type it wants.
+    ///
+    /// What an engine would not take as a value stands in the statement: nulls, limits, and texts that are too long once
+    /// they are quoted.
+    ///
+    /// # Errors
+    /// `BadParameter` if `params` were bound to another query.
+    pub fn prepare(&self, params: &Params) -> Result<Prepared> {
+        let mut parameters = Vec::new();
+        let statement = self.replace(self.statement(), params, |kind, value| match value.parameter(kind) {
+            Some((expression, parameter)) => {
+                parameters.push(parameter);
+                expression
+            }
+            None => value.literal(kind),
+        })?;
+        Ok(Prepared { statement, parameters })
+    }
+
+    /// The SQL without the comments that it begins with.
+    fn statement(&self) -> &'static str {
+        let mut rest = self.sql;
+        while let Some(line) = rest.lines().next().filter(|line| line.is_empty() || line.starts_with("--")) {
+            rest = rest[line.len()..].trim_start_matches(['\r', '\n']);
+        }
+        rest
+    }
+
+    fn replace(
+        &self,
+        sql: &str,
+        params: &Params,
+        mut with: impl FnMut(ParamKind, &ParamValue) -> String,
+    ) -> Result<String> {
         if params.query != self.name {
             let context = format!("the parameters of {} do not fit {}", params.query, self.name);
             return Err(Error::new(ErrorKind::BadParameter, context));
         }
-        let mut statement = String::with_capacity(self.sql.len() + 256);
-        for piece in sql::pieces(self.sql) {
+        let mut statement = String::with_capacity(sql.len() + 256);
+        for piece in sql::pieces(sql) {
             match piece {
                 Piece::Text(text) => statement.push_str(text),
                 Piece::Placeholder(name) => {
                     let (kind, value) = params.values.get(name).ok_or_else(|| self.unknown(name))?;
-                    statement.push_str(&value.literal(*kind));
+                    statement.push_str(&with(*kind, value));
                 }
             }
         }

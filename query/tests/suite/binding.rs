@@ -39,6 +39,34 @@ fn values_become_typed_literals() {
 }
 
 #[test]
+fn values_become_execution_parameters() {
+    let query = query_of(PARAMS, SQL);
+    let given = [("at", "2026-11-20T09:30:26.123456Z"), ("text", "it's :at?"), ("number", "-3"), ("limit", "10")];
+    let prepared = query.prepare(&query.bind(given, &Scope::tenant(now(), "o'neill")).unwrap()).unwrap();
+    assert_eq!(
+        prepared.statement.trim(),
+        "select cast(? as timestamp(6)) as at, cast(? as varchar) as text, cast(? as bigint) as number, \
+         ':text' as quoted -- :text\nwhere cast(? as varchar) is null or 1 = 1 limit 10"
+    );
+    let parameters = ["'2026-11-20 09:30:26.123456'", "'it''s :at?'", "'-3'", "'o''neill'"];
+    assert_eq!(prepared.parameters, parameters);
+}
+
+#[test]
+fn what_is_no_execution_parameter_stands_in_the_statement() {
+    let query = query_of(PARAMS, SQL);
+    // Athena takes 1,024 bytes, the quotes among them.
+    for (text, stands_in_statement) in [("x".repeat(1_022), false), ("x".repeat(1_023), true), ("'".repeat(512), true)]
+    {
+        let prepared = query.prepare(&query.bind([("text", text.as_str())], &scope()).unwrap()).unwrap();
+        let literal = format!("'{}' as text", text.replace('\'', "''"));
+        assert_eq!(prepared.statement.contains(&literal), stands_in_statement, "{} bytes", text.len());
+        assert_eq!(prepared.parameters.len(), if stands_in_statement { 2 } else { 3 });
+        assert!(prepared.statement.contains("cast(null as varchar) is null"));
+    }
+}
+
+#[test]
 fn bad_parameters_are_named() {
     let history = named::find("entity_history").unwrap();
     let slowest = named::find("slowest").unwrap();

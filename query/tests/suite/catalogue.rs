@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use query::named::{self, DefaultValue, ParamValue, TimeExpression, Unit};
-use query::{ErrorKind, ParamKind};
+use query::{ErrorKind, ParamKind, Scope};
+
+use crate::fixture::now;
 
 #[test]
 fn every_file_is_a_question_and_every_question_a_file() {
@@ -31,6 +33,21 @@ fn every_question_reads_requests_of_a_time_range_in_the_house_style() {
         assert!(sql.lines().all(|line| line.len() <= 120), "{name}");
         assert!(query.question.ends_with('?'), "{name}");
         assert_eq!(named::find(name).unwrap().name, name);
+    }
+}
+
+/// Athena takes 25 execution parameters, and nothing but a value may look like one.
+#[test]
+fn every_question_can_be_prepared() {
+    for query in named::all() {
+        let required = query.params.iter().filter(|param| param.default.is_none()).map(|param| {
+            let text = if param.kind == ParamKind::Timestamp { "now" } else { "1" };
+            (param.name, text)
+        });
+        let prepared = query.prepare(&query.bind(required, &Scope::tenant(now(), "acme")).unwrap()).unwrap();
+        assert!((1..=25).contains(&prepared.parameters.len()), "{}", query.name);
+        assert_eq!(prepared.statement.matches('?').count(), prepared.parameters.len(), "{}", query.name);
+        assert!(!prepared.statement.starts_with("--"), "{}", query.name);
     }
 }
 

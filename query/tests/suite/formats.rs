@@ -28,6 +28,7 @@ fn rows() -> Rows {
         ],
         truncated: true,
         bytes_read: 42,
+        cost_usd: None,
     }
 }
 
