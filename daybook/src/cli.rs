@@ -89,6 +89,34 @@ pub struct Settings {
     /// Memory that the compactor's rows may take [default: 512MiB]
     #[arg(long, global = true, env = "DAYBOOK_MEMORY", value_name = "SIZE", help_heading = "Compactor")]
     pub memory: Option<String>,
+    /// The installation is on AWS; credentials and region as the AWS command line finds them
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_AWS", num_args = 0..=1, default_missing_value = "true", help_heading = "AWS")]
+    pub aws: Option<bool>,
+    /// Folder that Terraform was applied from, or a file with `terraform output -json`: it says the names below
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_TERRAFORM", value_name = "PATH", help_heading = "AWS")]
+    pub terraform: Option<PathBuf>,
+    /// Bucket of the raw objects and the lake
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_BUCKET", value_name = "NAME", help_heading = "AWS")]
+    pub bucket: Option<String>,
+    /// DynamoDB table of the store
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_TABLE", value_name = "NAME", help_heading = "AWS")]
+    pub table: Option<String>,
+    /// Glue database of the table `requests`
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_DATABASE", value_name = "NAME", help_heading = "AWS")]
+    pub database: Option<String>,
+    /// Athena's workgroup
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_WORKGROUP", value_name = "NAME", help_heading = "AWS")]
+    pub workgroup: Option<String>,
+    /// Who runs queries: Athena, or this machine on the files of the lake [default: athena]
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_ENGINE", help_heading = "AWS")]
+    pub engine: Option<Engine>,
 }
 
 /// What the program can do.
@@ -106,7 +134,7 @@ pub enum Command {
     /// Show an entity's state, now or as it was
     Show(ShowArgs),
     /// Prove that log, table and state agree; names the first offender, exit status 1
-    Verify(OutputArgs),
+    Verify(VerifyArgs),
     /// Print the event's columns
     Schema(SchemaArgs),
     /// Show the whole of it in a minute, on a folder of its own
@@ -119,6 +147,18 @@ pub struct OutputArgs {
     /// How results are printed
     #[arg(long, env = "DAYBOOK_FORMAT", default_value = "table")]
     pub format: Format,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Relay what the store has and the log lacks
+    #[cfg(feature = "aws")]
+    #[arg(long, requires = "aws")]
+    pub repair: bool,
+    /// The report's form.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Arguments of `query`.
@@ -206,6 +246,17 @@ pub struct DemoArgs {
     /// How many requests to send
     #[arg(long, default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(500..))]
     pub requests: u32,
+}
+
+/// Who runs queries on an installation on AWS.
+#[cfg(feature = "aws")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// Athena.
+    Athena,
+    /// This machine, which reads the files of the lake and what is not in it yet.
+    Local,
 }
 
 /// How results are printed.

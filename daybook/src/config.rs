@@ -39,6 +39,9 @@ pub struct Config {
     pub compact_every: Duration,
     /// Bytes that the compactor's rows may take.
     pub memory: u64,
+    /// The deployment on AWS; none for a folder.
+    #[cfg(feature = "aws")]
+    pub aws: Option<crate::aws::Settings>,
 }
 
 impl Config {
@@ -49,6 +52,8 @@ impl Config {
     pub fn load(cli: &Cli) -> Result<Self> {
         let from_file = read_file(cli.config.as_deref())?;
         let given = cli.settings.clone();
+        #[cfg(feature = "aws")]
+        let aws = crate::aws::Settings::resolve(&given, &from_file)?;
         let serves = matches!(cli.command, Command::Serve);
         let log = given.log.or(from_file.log).unwrap_or_else(|| if serves { "info" } else { "warn" }.to_owned());
         let api_keys = given.api_keys.or(from_file.api_keys).unwrap_or_default();
@@ -65,6 +70,8 @@ impl Config {
             relay_every: duration("relay-every", given.relay_every.or(from_file.relay_every), "1s")?,
             compact_every: duration("compact-every", given.compact_every.or(from_file.compact_every), "1m")?,
             memory: size("memory", given.memory.or(from_file.memory), "512MiB")?,
+            #[cfg(feature = "aws")]
+            aws,
         })
     }
 

@@ -1,6 +1,7 @@
 //! `daybook`: an API whose database is its request log, on one machine.
 
-mod ask;
+#[cfg(feature = "aws")]
+mod aws;
 mod cli;
 mod commands;
 mod config;
@@ -9,6 +10,8 @@ mod failure;
 mod installation;
 mod logging;
 mod output;
+mod place;
+mod questions;
 mod terminal;
 mod verify;
 
@@ -45,7 +48,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Command::Query(args) => commands::query::run(&config, &args).await,
             Command::History(args) => commands::history::run(&config, &args).await,
             Command::Show(args) => commands::show::run(&config, &args).await,
-            Command::Verify(output) => commands::verify::run(&config, output.format).await,
+            Command::Verify(args) => commands::verify::run(&config, &args).await,
             Command::Schema(args) => commands::schema::run(&args),
             Command::Demo(args) => demo::run(&args).await,
         }

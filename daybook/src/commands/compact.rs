@@ -6,18 +6,17 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use compactor::{Compaction, Options, Progress, Summary};
 use indicatif::{ProgressBar, ProgressStyle};
-use ingest::System;
 
 use crate::cli::Format;
 use crate::config::Config;
 use crate::failure::Result;
-use crate::installation::Installation;
 use crate::output::print;
+use crate::place::Place;
 
 /// Relays, compacts and says what it did.
 pub async fn run(config: &Config, format: Format) -> Result<ExitCode> {
-    let installation = Installation::existing(&config.data, System::real()).await?;
-    let (summary, elapsed) = compact_all(&installation, config.memory, format == Format::Table).await?;
+    let place = Place::of(config).await?;
+    let (summary, elapsed) = compact_all(&place, config.memory, format == Format::Table).await?;
     match format {
         Format::Table => print(format!("{}\n", sentence(&summary, elapsed)).as_bytes())?,
         Format::Json | Format::Ndjson => print(format!("{}\n", json(&summary, elapsed)).as_bytes())?,
@@ -30,19 +29,19 @@ pub async fn run(config: &Config, format: Format) -> Result<ExitCode> {
 ///
 /// # Errors
 /// The compactor's.
-pub async fn compact_all(installation: &Installation, memory: u64, bar: bool) -> Result<(Summary, Duration)> {
-    let lake = installation.lake().await?;
+pub async fn compact_all(place: &Place, memory: u64, bar: bool) -> Result<(Summary, Duration)> {
+    let lake = place.lake().await?;
     let options = Options { memory, ..Options::default() }.forced();
-    let system = installation.system();
+    let system = place.system();
     let begun = (system.monotonic)();
     let bar = if bar { progress_bar() } else { ProgressBar::hidden() };
-    let summary = Compaction::new(&lake, installation.raw(), options)
+    let summary = Compaction::new(&lake, place.raw(), options)
         .with_report(|progress: Progress| {
             bar.set_length(progress.bytes_total);
             bar.set_position(progress.bytes_decoded);
             bar.set_message(format!("{} lines, {} rows", progress.lines, progress.rows_written));
         })
-        .run(installation.now(), &system.random)
+        .run(place.now(), &system.random)
         .await?;
     bar.finish_and_clear();
     Ok((summary, Duration::from_micros((system.monotonic)().saturating_sub(begun))))

@@ -2,23 +2,20 @@
 
 use std::process::ExitCode;
 
-use ingest::System;
 use query::{Cell, Rows, Scope, named};
 
-use crate::ask::Questions;
 use crate::cli::{EntityArgs, Format, HistoryArgs};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::installation::Installation;
 use crate::output::{print, print_rows};
+use crate::place::Place;
 
 /// What the terminal shows of each change; the other forms have all columns.
 pub const SHOWN: &[&str] = &["entity_version", "received_at", "event_type", "changed_by", "event_data"];
 
 /// Prints an entity's changes in version order.
 pub async fn run(config: &Config, args: &HistoryArgs) -> Result<ExitCode> {
-    let installation = Installation::existing(&config.data, System::real()).await?;
-    let rows = changes(&installation, &args.entity).await?;
+    let rows = changes(&Place::of(config).await?, &args.entity).await?;
     let rows = if args.output.format == Format::Table { only(rows, SHOWN) } else { rows };
     print_rows("entity_history", &rows, args.output.format)?;
     Ok(ExitCode::SUCCESS)
@@ -28,12 +25,11 @@ pub async fn run(config: &Config, args: &HistoryArgs) -> Result<ExitCode> {
 ///
 /// # Errors
 /// There are none, or entities of several tenants have this id and none is named.
-pub async fn changes(installation: &Installation, entity: &EntityArgs) -> Result<Rows> {
+pub async fn changes(place: &Place, entity: &EntityArgs) -> Result<Rows> {
     let given = [("entity_type", entity.kind.as_str()), ("entity_id", entity.id.as_str())];
     let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let scope = Scope { now: installation.now(), tenant: entity.tenant.clone() };
-    let questions = Questions::to(installation).await?;
-    let rows = questions.run(named::find("entity_history")?, &given, &scope).await?;
+    let scope = Scope { now: place.now(), tenant: entity.tenant.clone() };
+    let rows = place.ask(named::find("entity_history")?, &given, &scope).await?;
     let EntityArgs { kind, id, .. } = entity;
     let mut tenants: Vec<String> = column(&rows, "tenant").map(crate::output::text).collect();
     tenants.dedup();

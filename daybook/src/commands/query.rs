@@ -2,15 +2,14 @@
 
 use std::process::ExitCode;
 
-use ingest::System;
 use query::{Cell, CellKind, NamedQuery, RowColumn, Rows, Scope, named};
 
-use crate::ask::{Questions, listing};
 use crate::cli::{Format, QueryArgs};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::installation::Installation;
 use crate::output::{print, print_rows, table};
+use crate::place::Place;
+use crate::questions::listing;
 use crate::terminal::escape;
 
 /// Lists the queries, or runs one.
@@ -21,9 +20,9 @@ pub async fn run(config: &Config, args: &QueryArgs) -> Result<ExitCode> {
     };
     let query = named::find(name)?;
     let given = args.params.iter().map(|param| pair(param)).collect::<Result<Vec<_>>>()?;
-    let installation = Installation::existing(&config.data, System::real()).await?;
-    let scope = Scope { now: installation.now(), tenant: args.tenant.clone() };
-    let rows = Questions::to(&installation).await?.run(query, &given, &scope).await?;
+    let place = Place::of(config).await?;
+    let scope = Scope { now: place.now(), tenant: args.tenant.clone() };
+    let rows = place.ask(query, &given, &scope).await?;
     if args.output.format == Format::Table {
         print(format!("{}\n", escape(query.question)).as_bytes())?;
     }

@@ -17,11 +17,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::ask::Questions;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::installation::Installation;
 use crate::output::print;
+use crate::questions::Questions;
 
 /// How often it is looked whether the store still knows what is on disk.
 const HEARTBEAT: Duration = Duration::from_millis(200);
@@ -120,7 +120,7 @@ async fn api(
     // The table keeps the runtime that its catalog was opened on.
     let opened = background.spawn({
         let installation = installation.clone();
-        async move { Questions::to(&installation).await }
+        async move { Ok::<_, Failure>(Questions::new(installation.lake().await?, installation.raw())) }
     });
     let questions = opened.await.map_err(Failure::while_("open the table"))??;
     Ok(Api::new(Parts {

@@ -3,20 +3,18 @@
 use std::process::ExitCode;
 
 use event::Timestamp;
-use ingest::System;
 use query::{Cell, Rows};
 
 use super::history::{changes, column, print_json};
 use crate::cli::ShowArgs;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::installation::Installation;
+use crate::place::Place;
 
 /// Prints the state now, as of a time, or after a version.
 pub async fn run(config: &Config, args: &ShowArgs) -> Result<ExitCode> {
     let time = args.as_of.as_deref().map(moment).transpose()?;
-    let installation = Installation::existing(&config.data, System::real()).await?;
-    let rows = changes(&installation, &args.entity).await?;
+    let rows = changes(&Place::of(config).await?, &args.entity).await?;
     let (kind, id) = (&args.entity.kind, &args.entity.id);
     let state = state_at(&rows, time, args.at_version).ok_or_else(|| {
         let absence = if time.is_none() && args.at_version.is_none() { "was removed" } else { "was not there then" };

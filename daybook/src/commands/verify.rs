@@ -3,21 +3,24 @@
 use std::process::ExitCode;
 
 use comfy_table::CellAlignment;
-use ingest::System;
 use query::{Cell, CellKind, RowColumn, Rows};
 
-use crate::cli::Format;
+use crate::cli::{Format, VerifyArgs};
 use crate::config::Config;
 use crate::failure::Result;
-use crate::installation::Installation;
 use crate::output::{print, print_rows, table};
+use crate::place::Place;
 use crate::terminal::escape;
 use crate::verify::{Check, Report, verify};
 
 /// Verifies and reports; exit status 1 if anything is wrong.
-pub async fn run(config: &Config, format: Format) -> Result<ExitCode> {
-    let installation = Installation::existing(&config.data, System::real()).await?;
-    let report = verify(&installation).await?;
+pub async fn run(config: &Config, args: &VerifyArgs) -> Result<ExitCode> {
+    let report = match Place::of(config).await? {
+        Place::Folder(installation) => verify(&installation).await?,
+        #[cfg(feature = "aws")]
+        Place::Aws(deployment) => crate::aws::verify(&deployment, args.repair).await?,
+    };
+    let format = args.output.format;
     match format {
         Format::Table => print(format!("{}\n", text(&report)).as_bytes())?,
         Format::Json => print(format!("{}\n", json(&report)).as_bytes())?,

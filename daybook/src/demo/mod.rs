@@ -22,6 +22,7 @@ use crate::commands;
 use crate::failure::{Failure, Result};
 use crate::installation::Installation;
 use crate::output::print;
+use crate::place::Place;
 use crate::verify::verify;
 
 /// Clients that send at the same time.
@@ -62,7 +63,8 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
 
     step("Compact the raw objects into the Iceberg table, while the server runs")?;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let (summary, elapsed) = commands::compact::compact_all(&installation, MEMORY, false).await?;
+    let (summary, elapsed) =
+        commands::compact::compact_all(&Place::Folder(installation.clone()), MEMORY, false).await?;
     print(format!("  {}\n", commands::compact::sentence(&summary, elapsed)).as_bytes())?;
 
     step("Ask five named questions")?;

@@ -7,13 +7,14 @@ use query::{Cell, Rows, Scope, named};
 
 use super::client::{Client, Outgoing};
 use super::ledger::Ledger;
-use crate::ask::Questions;
 use crate::cli::{EntityArgs, Format};
 use crate::commands::history::{SHOWN, changes, column, only, print_json};
 use crate::commands::show::state_at;
 use crate::failure::{Failure, Result};
 use crate::installation::Installation;
 use crate::output::{print, print_rows};
+use crate::place::Place;
+use crate::questions::Questions;
 use crate::terminal::escape;
 
 /// The questions of the demo, with what they are asked with, and how many rows are shown.
@@ -39,7 +40,8 @@ pub fn summary(ledger: &Ledger) -> String {
 
 /// Asks the questions and prints the answers as tables.
 pub async fn questions(installation: &Installation) -> Result<()> {
-    let (questions, now) = (Questions::to(installation).await?, installation.now());
+    let questions = Questions::new(installation.lake().await?, installation.raw());
+    let now = installation.now();
     let data = installation.folder().display();
     for (name, given) in QUESTIONS {
         let query = named::find(name)?;
@@ -55,7 +57,7 @@ pub async fn questions(installation: &Installation) -> Result<()> {
 pub async fn task(installation: &Installation, ledger: &Ledger) -> Result<()> {
     let id = ledger.busiest_task().ok_or_else(|| Failure::new("no task was made"))?;
     let entity = EntityArgs { kind: "task".to_owned(), id: id.clone(), tenant: None };
-    let rows = changes(installation, &entity).await?;
+    let rows = changes(&Place::Folder(installation.clone()), &entity).await?;
     let data = installation.folder().display();
     print(format!("  daybook history task {id} --data {data}\n").as_bytes())?;
     print_rows("entity_history", &only(first(&rows, 8), SHOWN), Format::Table)?;

@@ -9,6 +9,25 @@ use ingest::store::{EntityRef, Stored};
 use super::report::Check;
 use super::view::View;
 
+/// What the store does with what is left of a deleted entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tombstones {
+    /// It stays.
+    Stay,
+    /// It goes after a while.
+    #[cfg(feature = "aws")]
+    Expire,
+}
+
+impl Tombstones {
+    /// Whether the store may have no trace of an entity with these changes.
+    fn allow_absence(self, changes: &BTreeMap<i64, Vec<Event>>) -> bool {
+        let last = changes.values().next_back().and_then(|events| events.first());
+        let deleted = last.is_some_and(|event| event.operation.as_deref() == Some(Operation::Delete.as_str()));
+        self != Self::Stay && deleted
+    }
+}
+
 /// Checks I4 and I5 for every entity of the log, and of the store where there is one.
 pub fn check(view: &View, stored: Option<&HashMap<EntityRef, Stored>>) -> (Check, Check) {
     let mut versions = Check::new("I4", "an entity's versions are 1..n without a gap, and its hash chain is intact");
@@ -35,10 +54,11 @@ pub fn check(view: &View, stored: Option<&HashMap<EntityRef, Stored>>) -> (Check
 /// Checks I5 from the log's side: of every entity that the log shows the store has its last version, or a later one.
 ///
 /// `stored` must have been read after the log.
-pub fn check_kept(view: &View, stored: &HashMap<EntityRef, Stored>, folds: &mut Check) {
+pub fn check_kept(view: &View, stored: &HashMap<EntityRef, Stored>, tombstones: Tombstones, folds: &mut Check) {
     for (entity, changes) in view.changes() {
         let logged = changes.keys().next_back().copied().unwrap_or_default();
         match stored.get(entity) {
+            None if tombstones.allow_absence(changes) => {}
             None => folds.offend(|| format!("{}: the log has it, the store has no state of it", name(entity))),
             Some(stored) if stored.version < logged => folds.offend(|| {
                 format!("{}: the log is at version {logged}, the store at {}", name(entity), stored.version)

@@ -3,7 +3,7 @@
 //! The state is read first and the log after it, so that the proof also holds while a server runs: whatever the state
 //! shows must by then be in the log. Then the state is read once more: whatever the log showed must by then be in it.
 
-mod chain;
+pub(crate) mod chain;
 mod report;
 mod row;
 mod view;
@@ -22,6 +22,7 @@ use ingest::store::{EntityRef, Stored};
 
 pub use report::{Check, Report};
 
+use self::chain::Tombstones;
 use self::view::View;
 use crate::failure::Result;
 use crate::installation::Installation;
@@ -61,8 +62,8 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
     let (mut versions, mut folds) = chain::check(&view, reader.is_some().then_some(&before.entities));
     if let Some(reader) = &reader {
         report.add(durability(reader, &before, &view).await?);
-        report.add(view.bodies(installation.folder()));
-        chain::check_kept(&view, &read_entities(reader).await?, &mut folds);
+        report.add(view.bodies(|body| installation.folder().join(body).is_file()));
+        chain::check_kept(&view, &read_entities(reader).await?, Tombstones::Stay, &mut folds);
     }
     if let Some(reader) = &reader
         && let Some(entity) = reader.first_unplaced().await?
@@ -80,7 +81,11 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
 }
 
 /// Reads every event of the log: the table, what is not compacted, what is not relayed. Checks I2 on the way.
-async fn read_log(table: &Table, tail: &[RecordBatch], outbox: impl Iterator<Item = &Batch>) -> Result<(View, Check)> {
+pub(crate) async fn read_log(
+    table: &Table,
+    tail: &[RecordBatch],
+    outbox: impl Iterator<Item = &Batch>,
+) -> Result<(View, Check)> {
     let mut view = View::default();
     let mut uniqueness = Check::new("I2", "no event id stands twice in the table");
     let mut rows = compactor::scan(table, &view::columns()).await?;
@@ -124,7 +129,12 @@ async fn read_entities(reader: &SqliteReader) -> Result<HashMap<EntityRef, Store
 }
 
 /// I7: every raw line is a row, a duplicate, a quarantined line, or not yet compacted.
-async fn balance(table: &Table, raw: &Arc<dyn RawLog>, listing: Vec<RawObject>, view: &View) -> Result<Check> {
+pub(crate) async fn balance(
+    table: &Table,
+    raw: &Arc<dyn RawLog>,
+    listing: Vec<RawObject>,
+    view: &View,
+) -> Result<Check> {
     let counted = counts(table)?;
     let listed: HashSet<&str> = listing.iter().map(|object| object.key.as_str()).collect();
     let gone = view.sources().iter().filter(|source| !listed.contains(source.as_str())).min();

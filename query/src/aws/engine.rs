@@ -71,6 +71,11 @@ impl AthenaEngine {
         Self { client, settings }
     }
 
+    /// An engine that asks as the SDK was told to.
+    pub fn connect(sdk: &cloud::sdk::SdkConfig, settings: Settings) -> Self {
+        Self::new(Client::new(sdk), settings)
+    }
+
     /// Runs `query` until it ends, its time is over, or `cancel` does. A query that is not waited for any more is
     /// stopped: Athena would read on, and charge for it.
     ///

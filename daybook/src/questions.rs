@@ -13,7 +13,6 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use crate::failure::Result;
-use crate::installation::Installation;
 
 /// Forms of an answer: media type, and the word for `format=`.
 const FORMS: &[(&str, &str)] = &[("application/json", "json"), ("text/csv", "csv"), ("application/x-ndjson", "ndjson")];
@@ -30,12 +29,9 @@ pub struct Questions {
 type TailKey = (Option<String>, u64, u64);
 
 impl Questions {
-    /// Questions to this installation.
-    ///
-    /// # Errors
-    /// The catalog's.
-    pub async fn to(installation: &Installation) -> Result<Self> {
-        Ok(Self { lake: installation.lake().await?, raw: installation.raw(), tail: Mutex::default() })
+    /// Questions to this table and what of the raw objects is not in it yet.
+    pub fn new(lake: Lake, raw: Arc<dyn RawLog>) -> Self {
+        Self { lake, raw, tail: Mutex::default() }
     }
 
     /// Runs a query with parameters by name.

@@ -1,0 +1,92 @@
+//! A deployment: its parts, by the names that it was given.
+
+use std::sync::Arc;
+
+use cloud::Deadline;
+use cloud::sdk::SdkConfig;
+use compactor::aws::S3RawLog;
+use compactor::{Lake, RawLog};
+use ingest::System;
+use ingest::aws::{S3Sink, StoreAudit};
+use query::aws::AthenaEngine;
+use query::{NamedQuery, Rows, Scope};
+
+use super::settings::Settings;
+use crate::cli::Engine;
+use crate::failure::{Failure, Result};
+
+/// A deployment on AWS, seen with the caller's own credentials.
+#[derive(Debug)]
+pub struct Deployment {
+    settings: Settings,
+    sdk: SdkConfig,
+    system: System,
+}
+
+impl Deployment {
+    /// The deployment of these names. Makes no request.
+    ///
+    /// # Errors
+    /// No region is set.
+    pub async fn find(settings: &Settings, system: System) -> Result<Self> {
+        let sdk = cloud::sdk::config().await;
+        if sdk.region().is_none() {
+            return Err(Failure::new("--aws needs a region: set AWS_REGION, or region in ~/.aws/config"));
+        }
+        if settings.engine == Engine::Athena && settings.workgroup.is_none() {
+            return Err(Failure::new(
+                "--aws needs Athena's workgroup: say --workgroup, or --engine local to read the table without Athena",
+            ));
+        }
+        Ok(Self { settings: settings.clone(), sdk, system })
+    }
+
+    /// The clock and randomness.
+    pub fn system(&self) -> System {
+        self.system
+    }
+
+    /// The raw objects.
+    pub fn raw(&self) -> Arc<dyn RawLog> {
+        Arc::new(S3RawLog::connect(&self.sdk, &self.settings.bucket))
+    }
+
+    /// The table.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub async fn lake(&self) -> Result<Lake> {
+        Ok(compactor::aws::lake(&self.sdk, &self.settings.bucket, &self.settings.database).await?)
+    }
+
+    /// Everything that the store has.
+    pub fn audit(&self) -> StoreAudit {
+        StoreAudit::connect(&self.sdk, &self.settings.table, &self.settings.bucket, self.system)
+    }
+
+    /// Writes raw objects.
+    pub fn raw_sink(&self) -> S3Sink {
+        S3Sink::connect(&self.sdk, &self.settings.bucket, self.system, Deadline::default())
+    }
+
+    /// Athena, if it is to run the queries.
+    pub fn athena(&self) -> Option<AthenaEngine> {
+        let workgroup = self.settings.workgroup.as_ref().filter(|_| self.settings.engine == Engine::Athena)?;
+        let settings = query::aws::Settings::new(workgroup, &self.settings.database);
+        Some(AthenaEngine::connect(&self.sdk, settings))
+    }
+}
+
+/// Asks Athena. Ctrl-C stops the query there, too: it would read on, and charge for it.
+///
+/// # Errors
+/// The query's; that it was cancelled.
+pub async fn ask(athena: &AthenaEngine, query: &NamedQuery, given: &[(String, String)], scope: &Scope) -> Result<Rows> {
+    let params = query.bind(given.iter().map(|(name, value)| (name.as_str(), value.as_str())), scope)?;
+    let cancel = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    Ok(athena.run_until(query, &params, cancel).await?)
+}

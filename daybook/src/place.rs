@@ -1,0 +1,87 @@
+//! Where the installation is that a command is about.
+
+use std::sync::Arc;
+
+use compactor::{Lake, RawLog};
+use event::Timestamp;
+use ingest::System;
+use query::{NamedQuery, Rows, Scope};
+
+#[cfg(feature = "aws")]
+use crate::aws::Deployment;
+use crate::config::Config;
+use crate::failure::Result;
+use crate::installation::Installation;
+use crate::questions::Questions;
+
+/// An installation to be read: a folder of this machine, or a deployment on AWS.
+pub enum Place {
+    /// A folder.
+    Folder(Installation),
+    /// A deployment.
+    #[cfg(feature = "aws")]
+    Aws(Box<Deployment>),
+}
+
+impl Place {
+    /// The installation that the settings name.
+    ///
+    /// # Errors
+    /// There is none, or the settings do not say enough to find it.
+    pub async fn of(config: &Config) -> Result<Self> {
+        #[cfg(feature = "aws")]
+        if let Some(settings) = &config.aws {
+            return Ok(Self::Aws(Box::new(Deployment::find(settings, System::real()).await?)));
+        }
+        Ok(Self::Folder(Installation::existing(&config.data, System::real()).await?))
+    }
+
+    /// The clock and randomness.
+    pub fn system(&self) -> System {
+        match self {
+            Self::Folder(installation) => installation.system(),
+            #[cfg(feature = "aws")]
+            Self::Aws(deployment) => deployment.system(),
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        (self.system().now)()
+    }
+
+    /// The raw objects.
+    pub fn raw(&self) -> Arc<dyn RawLog> {
+        match self {
+            Self::Folder(installation) => installation.raw(),
+            #[cfg(feature = "aws")]
+            Self::Aws(deployment) => deployment.raw(),
+        }
+    }
+
+    /// The table.
+    ///
+    /// # Errors
+    /// The catalog's.
+    pub async fn lake(&self) -> Result<Lake> {
+        match self {
+            Self::Folder(installation) => installation.lake().await,
+            #[cfg(feature = "aws")]
+            Self::Aws(deployment) => deployment.lake().await,
+        }
+    }
+
+    /// Runs a query with parameters by name, on the engine that the settings name.
+    ///
+    /// # Errors
+    /// The query's, or the table or the raw log cannot be read.
+    pub async fn ask(&self, query: &NamedQuery, given: &[(String, String)], scope: &Scope) -> Result<Rows> {
+        #[cfg(feature = "aws")]
+        if let Self::Aws(deployment) = self
+            && let Some(athena) = deployment.athena()
+        {
+            return crate::aws::ask(&athena, query, given, scope).await;
+        }
+        Questions::new(self.lake().await?, self.raw()).run(query, given, scope).await
+    }
+}
