@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::cost::Frontend;
+
 /// An API whose database is its request log.
 #[derive(Debug, Parser)]
 #[command(
@@ -137,6 +139,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Print the event's columns
     Schema(SchemaArgs),
+    /// Reckon what a month on AWS costs, from measured sizes and list prices
+    Cost(CostArgs),
     /// Show the whole of it in a minute, on a folder of its own
     Demo(DemoArgs),
 }
@@ -235,6 +239,36 @@ pub struct SchemaArgs {
     /// For whom: `json` and `markdown` to read, `athena` as DDL, `hcl` for Terraform
     #[arg(long, default_value = "markdown")]
     pub format: SchemaKind,
+}
+
+/// Arguments of `cost`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daybook cost
+  daybook cost --changes 200000 --creates 50000 --reads 3000000 --frontend http")]
+pub struct CostArgs {
+    /// Changes of entities that are there [default: a million, if nothing else is said]
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub changes: u64,
+    /// New entities
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub creates: u64,
+    /// Submissions
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub submissions: u64,
+    /// Reads
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub reads: u64,
+    /// Requests that are refused
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub refusals: u64,
+    /// Which API of API Gateway stands in front
+    #[arg(long, default_value = "rest")]
+    pub frontend: Frontend,
+    /// The bill's form.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Arguments of `demo`.

@@ -5,6 +5,7 @@ mod aws;
 mod cli;
 mod commands;
 mod config;
+mod cost;
 mod demo;
 mod failure;
 mod installation;
@@ -50,6 +51,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Command::Show(args) => commands::show::run(&config, &args).await,
             Command::Verify(args) => commands::verify::run(&config, &args).await,
             Command::Schema(args) => commands::schema::run(&args),
+            Command::Cost(args) => commands::cost::run(&args),
             Command::Demo(args) => demo::run(&args).await,
         }
     })

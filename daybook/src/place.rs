@@ -78,7 +78,7 @@ impl Place {
     pub async fn ask(&self, query: &NamedQuery, given: &[(String, String)], scope: &Scope) -> Result<Rows> {
         #[cfg(feature = "aws")]
         if let Self::Aws(deployment) = self
-            && let Some(athena) = deployment.athena()
+            && let Some(athena) = deployment.athena()?
         {
             return crate::aws::ask(&athena, query, given, scope).await;
         }

@@ -13,6 +13,7 @@ use query::{NamedQuery, Rows, Scope};
 
 use super::settings::Settings;
 use crate::cli::Engine;
+use crate::cost::Prices;
 use crate::failure::{Failure, Result};
 
 /// A deployment on AWS, seen with the caller's own credentials.
@@ -70,10 +71,17 @@ impl Deployment {
     }
 
     /// Athena, if it is to run the queries.
-    pub fn athena(&self) -> Option<AthenaEngine> {
-        let workgroup = self.settings.workgroup.as_ref().filter(|_| self.settings.engine == Engine::Athena)?;
-        let settings = query::aws::Settings::new(workgroup, &self.settings.database);
-        Some(AthenaEngine::connect(&self.sdk, settings))
+    ///
+    /// # Errors
+    /// The list of prices is malformed.
+    pub fn athena(&self) -> Result<Option<AthenaEngine>> {
+        let workgroup = self.settings.workgroup.as_ref().filter(|_| self.settings.engine == Engine::Athena);
+        let Some(workgroup) = workgroup else { return Ok(None) };
+        let settings = query::aws::Settings {
+            usd_per_terabyte: Prices::load()?.athena_terabyte,
+            ..query::aws::Settings::new(workgroup, &self.settings.database)
+        };
+        Ok(Some(AthenaEngine::connect(&self.sdk, settings)))
     }
 }
 

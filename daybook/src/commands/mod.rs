@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub mod compact;
+pub mod cost;
 pub mod history;
 pub mod query;
 pub mod schema;
