@@ -118,26 +118,7 @@ fn form(ask: &Ask) -> std::result::Result<&'static str, Problem> {
 
 /// Every query, for people and programs.
 pub fn listing() -> serde_json::Value {
-    let queries: Vec<serde_json::Value> = named::all()
-        .iter()
-        .map(|query| {
-            let params: Vec<_> = query
-                .params
-                .iter()
-                .map(|param| {
-                    serde_json::json!({
-                        "name": param.name,
-                        "type": param.kind.name(),
-                        "required": param.default.is_none(),
-                        "meaning": param.meaning,
-                    })
-                })
-                .collect();
-            serde_json::json!({
-                "name": query.name, "question": query.question, "grain": query.grain, "params": params,
-            })
-        })
-        .collect();
+    let queries: Vec<serde_json::Value> = named::all().iter().map(NamedQuery::describe).collect();
     serde_json::json!({"count": queries.len(), "items": queries})
 }
 

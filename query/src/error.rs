@@ -35,7 +35,7 @@ pub struct Error {
 }
 
 /// Shorthand for this crate's results.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error that nothing else caused.

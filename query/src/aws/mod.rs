@@ -3,5 +3,7 @@
 mod convert;
 mod engine;
 mod failure;
+mod function;
 
 pub use engine::{AthenaEngine, Settings};
+pub use function::QueryFunction;

@@ -39,6 +39,22 @@ const FILES: &[(&str, &str)] = files![
     "submissions_by_user",
 ];
 
+impl NamedQuery {
+    /// The question as programs are told of it.
+    pub fn describe(&self) -> serde_json::Value {
+        let param = |param: &Param| {
+            serde_json::json!({
+                "name": param.name,
+                "type": param.kind.name(),
+                "required": param.default.is_none(),
+                "meaning": param.meaning,
+            })
+        };
+        let params: Vec<_> = self.params.iter().map(param).collect();
+        serde_json::json!({"name": self.name, "question": self.question, "grain": self.grain, "params": params})
+    }
+}
+
 static PARSED: LazyLock<Result<Vec<NamedQuery>>> =
     LazyLock::new(|| FILES.iter().map(|(file, text)| parse(file, text)).collect());
 
