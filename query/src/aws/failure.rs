@@ -16,7 +16,14 @@ where
     move |error| {
         let refused = matches!(error.code(), Some(code) if !is_passing(code));
         let kind = if refused { ErrorKind::Engine } else { ErrorKind::Unavailable };
-        Error::new(kind, context).with_source(DisplayErrorContext(error).to_string())
+        let reason = match error.as_service_error() {
+            Some(service) => {
+                let (code, message) = (service.code().unwrap_or("no code"), service.message().unwrap_or("no message"));
+                format!("{code}, {message}")
+            }
+            None => DisplayErrorContext(&error).to_string(),
+        };
+        Error::new(kind, context).with_source(reason)
     }
 }
 

@@ -1,0 +1,4 @@
+//! The engine on Athena.
+
+mod athena;
+mod engine;
