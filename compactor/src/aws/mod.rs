@@ -13,8 +13,25 @@ mod upload;
 
 use std::error::Error;
 
+use cloud::sdk::SdkConfig;
+
+use crate::Lake;
+
 pub use glue::GlueCatalog;
 pub use raw_log::S3RawLog;
+
+/// The raw log in `bucket`, as the SDK was told to reach it.
+pub fn raw_log(sdk: &SdkConfig, bucket: &str) -> S3RawLog {
+    S3RawLog::new(aws_sdk_s3::Client::new(sdk), bucket)
+}
+
+/// The lake in `bucket` and the Glue database `database`, as [`Lake::on_aws`] opens it.
+///
+/// # Errors
+/// As [`Lake::on_aws`].
+pub async fn lake(sdk: &SdkConfig, bucket: &str, database: &str) -> crate::Result<Lake> {
+    Lake::on_aws(aws_sdk_s3::Client::new(sdk), aws_sdk_glue::Client::new(sdk), bucket, database).await
+}
 
 /// An error and its causes in one line: the SDK's own `Display` says no more than "service error".
 fn chain(error: &dyn Error) -> String {

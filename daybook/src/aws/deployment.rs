@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use cloud::Deadline;
 use cloud::sdk::SdkConfig;
-use compactor::aws::S3RawLog;
 use compactor::{Lake, RawLog};
 use ingest::System;
 use ingest::aws::{S3Sink, StoreAudit};
@@ -49,7 +48,7 @@ impl Deployment {
 
     /// The raw objects.
     pub fn raw(&self) -> Arc<dyn RawLog> {
-        Arc::new(S3RawLog::connect(&self.sdk, &self.settings.bucket))
+        Arc::new(compactor::aws::raw_log(&self.sdk, &self.settings.bucket))
     }
 
     /// The table.
