@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use cloud::Deadline;
 use cloud::sdk::SdkConfig;
 use compactor::{Lake, RawLog};
 use ingest::System;
@@ -66,7 +65,7 @@ impl Deployment {
 
     /// Writes raw objects.
     pub fn raw_sink(&self) -> S3Sink {
-        S3Sink::connect(&self.sdk, &self.settings.bucket, self.system, Deadline::default())
+        S3Sink::connect(&self.sdk, &self.settings.bucket, self.system)
     }
 
     /// Athena, if it is to run the queries.

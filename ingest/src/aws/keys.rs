@@ -7,6 +7,8 @@ use crate::store::EntityRef;
 
 /// Sort key of a state.
 pub const STATE: &str = "S";
+/// What the sort key of every event begins with.
+pub const EVENT: &str = "E#";
 /// Sort key of a kept answer.
 pub const KEPT: &str = "I";
 /// The highest version that a sort key can hold.
@@ -19,9 +21,19 @@ pub fn entity(entity: &EntityRef) -> String {
     joined(&["T", &entity.tenant, &entity.kind, &entity.id])
 }
 
+/// The entity of a partition that [`entity`] names; `None` for any other.
+pub fn entity_of(pk: &str) -> Option<EntityRef> {
+    let parts: Vec<&str> = pk.split('#').collect();
+    let plain = |part: &str| part.replace("%23", "#").replace("%25", "%");
+    match parts[..] {
+        ["T", tenant, kind, id] => Some(EntityRef { tenant: plain(tenant), kind: plain(kind), id: plain(id) }),
+        _ => None,
+    }
+}
+
 /// Sort key of the event that made a version. Sorted as text, versions stand in their order.
 pub fn version(version: i64) -> String {
-    format!("E#{version:012}")
+    format!("{EVENT}{version:012}")
 }
 
 /// Partition of a kept answer. The scope is a hash that covers the tenant.
@@ -76,6 +88,8 @@ mod tests {
             for kind in names {
                 for id in names {
                     assert!(keys.insert(key(tenant, kind, id)), "{tenant:?} {kind:?} {id:?}");
+                    let entity = entity_of(&key(tenant, kind, id)).unwrap();
+                    assert_eq!((entity.tenant.as_str(), entity.kind.as_str(), entity.id.as_str()), (tenant, kind, id));
                 }
                 assert!(
                     keys.insert(shard(&states(tenant, kind), 0)) && keys.insert(shard(&submissions(tenant, kind), 0))

@@ -1,6 +1,7 @@
 //! Both ports on AWS: changes in a DynamoDB table, everything else through Firehose, or straight to S3.
 
 mod append;
+mod audit;
 mod errors;
 mod fallback;
 mod firehose;
@@ -15,6 +16,7 @@ mod s3_sink;
 mod store;
 pub mod table;
 
+pub use audit::{Found, StoreAudit};
 pub use fallback::Fallback;
 pub use firehose::{FirehoseLines, FirehoseSink};
 pub use item::line_of;

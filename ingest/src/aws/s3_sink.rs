@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use bytes::Bytes;
 use cloud::Deadline;
+use cloud::sdk::SdkConfig;
 use event::{Event, Timestamp, key};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -28,6 +29,11 @@ impl S3Sink {
     /// Raw objects in this bucket.
     pub fn new(client: Client, bucket: impl Into<String>, system: System, deadline: Deadline) -> Self {
         Self { objects: Objects::new(client, bucket.into(), system, deadline), system }
+    }
+
+    /// Raw objects in this bucket, as the SDK was told to reach it; a call takes the time it needs.
+    pub fn connect(sdk: &SdkConfig, bucket: impl Into<String>, system: System) -> Self {
+        Self::new(Client::new(sdk), bucket, system, Deadline::default())
     }
 
     /// Writes lines, none of them with a line feed, as one object, durable when it returns; nothing for no lines.
