@@ -12,6 +12,10 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/daybook
 # The folder that `make local` keeps.
 DATA ?= daybook-data
+# What the Lambda functions are built for: arm64 or x86_64.
+ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
+# Everything, the AWS side included.
+AWS := --workspace --features daybook/aws,ingest/aws,compactor/aws,query/aws
 # How many events `make bench` compacts.
 EVENTS ?= 1000000
 
@@ -34,10 +38,20 @@ local: ## serve at http://127.0.0.1:3000 on ./daybook-data (DATA=… for another
 	@$(CARGO) build --locked --package daybook
 	@exec "$(TARGET)/debug/daybook" serve --listen 127.0.0.1:3000 --data "$(DATA)"
 
+##@ Deploy
+.PHONY: package
+package: ## build the Lambda functions' zips into dist/ (ARCH=arm64 or x86_64; needs rustup, python3 and PyPI, once)
+	@package/build "$(ARCH)"
+
 ##@ Check
-.PHONY: test test-webhooks test-foreign foreign-readers lint format doc
+.PHONY: test test-aws test-webhooks test-foreign foreign-readers lint lint-aws format doc
 test: ## all tests that need nothing but Rust and a C compiler
 	@$(CARGO) test --locked --no-fail-fast
+
+test-aws: foreign-readers ## the AWS side against stand-ins (needs java 17, mvn and python3; downloads once)
+	@$(CARGO) build --locked $(AWS) --bins
+	@DAYBOOK_FOREIGN_PYTHON="$(VENV)/bin/python" rig/emulators/with \
+	  $(CARGO) test --locked $(AWS) --no-fail-fast --lib --bins $(foreach test,$(notdir $(wildcard rig/tests/*)),--test $(test))
 
 test-webhooks: ## real webhook bodies, posted while the server is killed five times (needs npm, once)
 	@$(CARGO) test --locked --package daybook --test suite -- --ignored octokit --nocapture
@@ -59,18 +73,23 @@ $(VENV)/ready: $(FOREIGN)/requirements.txt
 
 lint: ## formatting, clippy, documentation; licences and sources if cargo-deny is installed
 	@$(CARGO) fmt --all --check
-	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
-	@$(MAKE) doc
+	@$(CARGO) clippy --locked --all-targets -- -D warnings
+	@$(MAKE) lint-aws doc
 	@if $(CARGO) deny --version > /dev/null 2>&1; \
 	then $(CARGO) fetch --locked --quiet && $(CARGO) deny --offline check --hide-inclusion-graph bans licenses sources; \
 	else echo "NOT CHECKED: licences, bans and sources, since cargo-deny is not installed (cargo install --locked cargo-deny)" >&2; \
 	fi
 
+lint-aws: ## clippy for everything the feature `aws` adds, and for each Lambda function as it is built
+	@$(CARGO) clippy --locked $(AWS) --all-targets -- -D warnings
+	@for crate in ingest compactor query; do \
+	  $(CARGO) clippy --locked --package $$crate --no-default-features --features aws -- -D warnings || exit; done
+
 format: ## format the code in place
 	@$(CARGO) fmt --all
 
 doc: ## the documentation of the crates, to target/doc
-	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked $(AWS) --no-deps
 
 ##@ Measure
 .PHONY: bench bench-ingest bench-compact
