@@ -3,11 +3,11 @@
 use event::domain::submission;
 use event::domain::task::{self, Command};
 use event::{Event, EventId, Timestamp};
-use ingest::store::{Append, Appended, EntityRef, Keep, Kept, NewState};
+use ingest::store::{Append, Appended, EntityRef, Keep, Kept, ListOf, ListQuery, NewState};
 
 use crate::rig::{on_both, verify_log};
 
-const NOW: i64 = 1_763_631_026_000_000;
+pub const NOW: i64 = 1_763_631_026_000_000;
 
 /// The id of the n-th event; neighbours in time.
 pub fn id(n: u128) -> EventId {
@@ -61,7 +61,7 @@ pub fn submitted(n: u128, tenant: &str, user: &str) -> Append {
     Append { event: event.sealed(), entity, expected: 0, state: None, keep: None }
 }
 
-fn keeping(append: Append, scope: &str, expires_at: i64) -> Append {
+pub fn keeping(append: Append, scope: &str, expires_at: i64) -> Append {
     let kept = Kept {
         fingerprint: "f".to_owned(),
         status: 201,
@@ -96,6 +96,30 @@ fn an_append_is_read_back() {
         for other in [entity("blue", "a"), entity("red", "b"), EntityRef { kind: "user".to_owned(), ..a }] {
             assert_eq!(store.load(&other).await.unwrap(), None);
             assert!(store.history(&other, 0, 10).await.unwrap().is_empty());
+        }
+    });
+}
+
+#[test]
+fn names_that_look_alike_share_nothing() {
+    on_both(async |backend| {
+        let store = backend.store();
+        let names =
+            [("red", "a"), ("red#task", "a"), ("red", "task#a"), ("red%23task", "a"), ("red", "a#"), ("red#", "a")];
+        for (n, (tenant, name)) in (1..).zip(names) {
+            let own = entity(tenant, name);
+            assert_eq!((store.load(&own).await.unwrap(), store.history(&own, 0, 9).await.unwrap().len()), (None, 0));
+            done(store.append(change(n, &own, 0, "new")).await.unwrap(), n);
+            done(store.append(submitted(100 + n, tenant, name)).await.unwrap(), 100 + n);
+        }
+        for (n, (tenant, name)) in (1..).zip(names) {
+            let own = entity(tenant, name);
+            assert_eq!(store.load(&own).await.unwrap().unwrap().event_id, id(n));
+            assert_eq!(store.history(&own, 0, 9).await.unwrap().len(), 1);
+            let of = ListOf::Submissions { user_id: name.to_owned() };
+            let query = ListQuery { tenant: tenant.to_owned(), of, before: None, limit: 9 };
+            let listed: Vec<String> = store.list(&query).await.unwrap().into_iter().map(|listed| listed.id).collect();
+            assert_eq!(listed, [id(100 + n).to_string()], "{tenant} {name}");
         }
     });
 }

@@ -6,7 +6,7 @@ use ingest::Settings;
 
 use crate::failing::{Faulty, Mode};
 use crate::problems::problem;
-use crate::rig::{Backend, Req, Rig, json, run, with_api};
+use crate::rig::{Req, Rig, json, on_both, with_api};
 
 fn create(task: &str) -> Req {
     Req::post("/tasks", &format!(r#"{{"task":"{task}"}}"#)).h("idempotency-key", "key-1")
@@ -94,26 +94,24 @@ fn after_a_day_the_key_is_free() {
 
 #[test]
 fn while_the_first_is_not_finished_the_second_is_refused() {
-    for backend in [Backend::memory(), Backend::sqlite()] {
-        run(async {
-            let faulty = Faulty::before(&backend);
-            let rig = Rig::on(backend, faulty.clone(), faulty.clone(), Settings::default());
-            faulty.set(Mode::AppendWaits);
-            let first = tokio::spawn({
-                let api = Arc::clone(&rig.api);
-                async move { api.handle(create("a").received()).await.status() }
-            });
-            faulty.waiting().await;
-            let second = rig.api.handle(create("a").received()).await;
-            problem(&second, "idempotency-key-in-flight");
-            assert_eq!((second.status(), second.header("retry-after")), (409, Some("1")));
-            faulty.go_on();
-            assert_eq!(first.await.unwrap(), 201);
-            let log = rig.backend.log().await;
-            assert_eq!(log.len(), 2);
-            assert_eq!(log[0].idempotency_outcome.as_deref(), Some("in_flight"));
-            assert_eq!(rig.api.handle(create("a").received()).await.header("idempotency-replayed"), Some("true"));
-            rig.verify().await;
+    on_both(async |backend| {
+        let faulty = Faulty::before(&backend);
+        let rig = Rig::on(backend, faulty.clone(), faulty.clone(), Settings::default());
+        faulty.set(Mode::AppendWaits);
+        let first = tokio::spawn({
+            let api = Arc::clone(&rig.api);
+            async move { api.handle(create("a").received()).await.status() }
         });
-    }
+        faulty.waiting().await;
+        let second = rig.api.handle(create("a").received()).await;
+        problem(&second, "idempotency-key-in-flight");
+        assert_eq!((second.status(), second.header("retry-after")), (409, Some("1")));
+        faulty.go_on();
+        assert_eq!(first.await.unwrap(), 201);
+        let log = rig.backend.log().await;
+        assert_eq!(log.len(), 2);
+        assert_eq!(log[0].idempotency_outcome.as_deref(), Some("in_flight"));
+        assert_eq!(rig.api.handle(create("a").received()).await.header("idempotency-replayed"), Some("true"));
+        rig.verify().await;
+    });
 }

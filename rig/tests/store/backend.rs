@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::rig::fixtures::Clients;
+use ::rig::proxy::Proxy;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use cloud::Deadline;
 use event::{Event, EventId, Timestamp};
 use flate2::read::MultiGzDecoder;
-use ingest::aws::{DynamoSettings, DynamoStore, FirehoseLines, FirehoseSink};
+use ingest::aws::{DynamoSettings, DynamoStore, FirehoseLines, FirehoseSink, S3Sink};
 use ingest::store::{Append, Appended, EntityRef, EventSink, EventStore, Kept, ListQuery, Listed, Stored};
 use ingest::{Receipt, Result, System};
 
@@ -19,7 +20,10 @@ use crate::rig::run;
 
 /// A table, a stream and a bucket of their own.
 pub struct Backend {
+    /// Clients that go straight to the services: what tests look with.
     pub clients: Clients,
+    /// What store and sinks are made of.
+    pub parts: Parts,
     pub table: String,
     pub bucket: String,
     pub stream: String,
@@ -29,15 +33,33 @@ pub struct Backend {
     read: Mutex<BTreeMap<String, Vec<Event>>>,
 }
 
+/// What store and sinks have in common.
+#[derive(Clone)]
+pub struct Parts {
+    pub clients: Clients,
+    pub system: System,
+    pub deadline: Deadline,
+}
+
 /// The clock of the tests: fixed, in the suite's own time.
 pub const SYSTEM: System = System { now: || Timestamp::from_micros(1_763_631_026_000_000), ..System::real() };
 
 impl Backend {
     pub async fn new() -> Self {
+        Self::with(Clients::new().await).await
+    }
+
+    /// With a store and sinks that go through a proxy.
+    pub async fn behind(proxy: &Proxy) -> Self {
+        Self::with(Clients::of(&proxy.config(&cloud::sdk::config().await))).await
+    }
+
+    async fn with(through: Clients) -> Self {
         let clients = Clients::new().await;
+        let parts = Parts { clients: through, system: SYSTEM, deadline: Deadline::default() };
         let (table, bucket) = (clients.table().await, clients.bucket().await);
         let stream = clients.stream(&bucket).await;
-        Self { clients, table, bucket, stream, order: Arc::default(), read: Mutex::default() }
+        Self { clients, parts, table, bucket, stream, order: Arc::default(), read: Mutex::default() }
     }
 
     pub fn folder(&self) -> Option<&Path> {
@@ -50,12 +72,18 @@ impl Backend {
 
     /// The store itself.
     pub fn dynamo(&self, settings: DynamoSettings) -> DynamoStore {
-        let Clients { dynamodb, s3, .. } = self.clients.clone();
-        DynamoStore::new(dynamodb, s3, settings, SYSTEM, Deadline::default())
+        let Parts { clients, system, deadline } = self.parts.clone();
+        DynamoStore::new(clients.dynamodb, clients.s3, settings, system, deadline)
     }
 
     pub fn lines(&self) -> FirehoseLines {
-        FirehoseLines::new(self.clients.firehose.clone(), &self.stream, SYSTEM, Deadline::default())
+        let Parts { clients, system, deadline } = self.parts.clone();
+        FirehoseLines::new(clients.firehose, &self.stream, system, deadline)
+    }
+
+    pub fn objects(&self) -> S3Sink {
+        let Parts { clients, system, deadline } = self.parts.clone();
+        S3Sink::new(clients.s3, &self.bucket, system, deadline)
     }
 
     pub fn store(&self) -> Arc<dyn EventStore> {
@@ -129,7 +157,12 @@ impl Backend {
 
 /// Runs a test on a store of each kind, on threads of its own.
 pub fn on_both(test: impl AsyncFn(Backend)) {
-    run(async { test(Backend::new().await).await });
+    run(async {
+        let backend = Backend::new().await;
+        let (clients, stream) = (backend.clients.clone(), backend.stream.clone());
+        test(backend).await;
+        clients.remove_stream(&stream).await;
+    });
 }
 
 /// A store or sink whose receipts are noted.

@@ -4,10 +4,35 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "../../../ingest/tests/suite/auth.rs"]
+mod auth;
 mod backend;
+#[path = "../../../ingest/tests/suite/conditional.rs"]
+mod conditional;
 #[path = "../../../ingest/tests/suite/conformance.rs"]
 mod conformance;
 #[path = "../../../ingest/tests/suite/conformance_lists.rs"]
 mod conformance_lists;
+#[path = "../../../ingest/tests/suite/cors.rs"]
+mod cors;
+#[path = "../../../ingest/tests/suite/data.rs"]
+mod data;
+#[path = "../../../ingest/tests/suite/failing.rs"]
+mod failing;
+mod faults;
+#[path = "../../../ingest/tests/suite/idempotency.rs"]
+mod idempotency;
+#[path = "../../../ingest/tests/suite/limits.rs"]
+mod limits;
+mod limits_of_dynamodb;
+#[path = "../../../ingest/tests/suite/paging.rs"]
+mod paging;
+#[path = "../../../ingest/tests/suite/problems.rs"]
+mod problems;
 #[path = "../../../ingest/tests/suite/rig.rs"]
 mod rig;
+#[path = "../../../ingest/tests/suite/secrets.rs"]
+mod secrets;
+mod sizes;
+#[path = "../../../ingest/tests/suite/tasks.rs"]
+mod tasks;
