@@ -55,3 +55,69 @@ pub fn inflate(packed: &[u8], dictionary: usize) -> Result<Vec<u8>> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn event(name: &str) -> Vec<u8> {
+        let path = format!("{}/../event/testdata/v1/events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read(path).unwrap().trim_ascii_end().to_vec()
+    }
+
+    /// Written by another implementation of zlib. A line here is never changed or removed.
+    #[test]
+    fn what_was_ever_written_loads() {
+        for golden in include_str!("../../testdata/stored-lines.txt").lines() {
+            let [dictionary, name, hex] = golden.split(' ').collect::<Vec<_>>().try_into().unwrap();
+            let digits: Vec<u8> = hex.bytes().map(|digit| (digit as char).to_digit(16).unwrap() as u8).collect();
+            let packed: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+            assert_eq!(inflate(&packed, dictionary.parse().unwrap()).unwrap(), event(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn dictionaries_stay_as_they_are() {
+        let hashes: Vec<String> = DICTIONARIES.iter().map(|words| event::sha256_hex(words)).collect();
+        assert_eq!(hashes, ["55fe90221169addd9f9b42c562542dbed999d5b86504c086902c3a5d7351d307"]);
+    }
+
+    #[test]
+    fn a_line_takes_a_third_of_its_size() {
+        for name in ["task.created", "task.updated", "data.submitted"] {
+            let (line, packed) = (event(name), deflate(&event(name)).unwrap());
+            assert!(packed.len() * 3 < line.len(), "{name}: {} of {}", packed.len(), line.len());
+        }
+    }
+
+    #[test]
+    fn damage_is_found() {
+        let packed = deflate(&event("task.created")).unwrap();
+        for at in 0..packed.len() {
+            let mut damaged = packed.clone();
+            damaged[at] ^= 4;
+            assert!(inflate(&damaged, 1).is_err(), "byte {at}");
+            assert!(inflate(&packed[..at], 1).is_err(), "cut at {at}");
+        }
+        for dictionary in [0, DICTIONARY + 1] {
+            let error = inflate(&packed, dictionary).unwrap_err();
+            assert!(error.to_string().contains("is not known"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_come_back_to_the_byte(line in prop::collection::vec(any::<u8>(), 0..5_000)) {
+            prop_assert_eq!(inflate(&deflate(&line).unwrap(), DICTIONARY).unwrap(), line);
+        }
+
+        #[test]
+        fn so_do_long_ones_that_shrink_to_little(unit in "[a-c]{1,9}", times in 1..100_000_usize) {
+            let line = unit.repeat(times).into_bytes();
+            prop_assert_eq!(inflate(&deflate(&line).unwrap(), DICTIONARY).unwrap(), line);
+        }
+    }
+}
