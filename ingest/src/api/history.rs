@@ -68,7 +68,8 @@ impl Api {
         let first = (after - 1).max(0);
         let read_ahead = limit + 1 + usize::from(after > 0);
         let events = self.store.history(&entity, first, read_ahead).await.map_err(|error| unavailable(&error))?;
-        if events.is_empty() {
+        // A store keeps events for a time, states for as long as the entity lives.
+        if events.is_empty() && self.store.load(&entity).await.map_err(|error| unavailable(&error))?.is_none() {
             return Err(Problem::not_found(format!("{WHAT} not found")));
         }
         let complete = events.first().and_then(|event| event.entity_version) == Some(first + 1);

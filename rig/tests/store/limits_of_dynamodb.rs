@@ -5,13 +5,13 @@ use event::{Event, Timestamp};
 use futures::future::join_all;
 use ingest::aws::DynamoSettings;
 use ingest::store::{Append, Appended, EventStore, ListOf, ListQuery, NewState};
-use ingest::{ErrorKind, System};
+use ingest::{ErrorKind, Settings, System};
 use rig::proxy::{Proxy, Upstreams};
 use rig::random::Random;
 
 use crate::backend::{Backend, on_both};
 use crate::conformance::{NOW, change, done, entity, id, keeping, submitted};
-use crate::rig::run;
+use crate::rig::{Req, Rig, json, run};
 
 /// Text of so many bytes that does not deflate to less than half.
 fn noise(seed: u64, bytes: usize) -> String {
@@ -194,6 +194,25 @@ fn what_has_expired_is_not_read_though_it_is_there() {
         done(backend.dynamo(for_ever).append(change(9, &a, 1, "new")).await.unwrap(), 9);
         assert!(backend.items().await.iter().filter(|item| !item.contains_key("expires")).count() >= 2);
         backend.clients.remove_stream(&backend.stream).await;
+    });
+}
+
+#[test]
+fn a_history_whose_events_have_expired_says_so() {
+    run(async {
+        let rig = Rig::new(Backend::new().await, Settings::default());
+        let path = format!("/tasks/{}/history", rig.task("a").await);
+        let Rig { mut backend, .. } = rig;
+        backend.parts.system.now = || Timestamp::parse("2027-11-20T09:30:26Z").unwrap();
+        let rig = Rig::new(backend, Settings::default());
+        let answer = rig.api.handle(Req::get(&path).received()).await;
+        assert_eq!(
+            (answer.status(), &json(&answer)["count"], &json(&answer)["complete"]),
+            (200, &0.into(), &false.into())
+        );
+        let none = "/tasks/019aa0c5-6f8b-7000-8000-000000000000/history";
+        assert_eq!(rig.api.handle(Req::get(none).received()).await.status(), 404);
+        rig.backend.clients.remove_stream(&rig.backend.stream).await;
     });
 }
 

@@ -69,9 +69,10 @@ fn a_small_change_takes_four_write_units() {
             Req::put(&path, r#"{"status":"in_progress","task":"Ring the supplier about orders 4711 and 4712"}"#);
         rig.expect(200, browser(update).h("idempotency-key", "5f2f3c0e-0d6b-4f0e-8a55-4d7e2f6b9b1a")).await;
         rig.expect(200, browser(Req::delete(&path))).await;
-        assert!(rig.backend.table_events().await.iter().all(|event| event.ingest_path == "stream"));
+        let events = rig.backend.table_events().await;
+        assert!(events.iter().all(|event| event.ingest_path == "stream"));
         let sizes = sizes(&rig.backend).await;
-        println!("{sizes:?}");
+        println!("items {sizes:?}, lines {:?}", events.iter().map(|event| event.to_line().len()).collect::<Vec<_>>());
         assert_eq!(sizes.len(), 5, "three events, a state, a kept answer");
         for (sk, bytes) in &sizes {
             assert!(*bytes <= 1_024, "{sk} is billed twice: {sizes:?}");
