@@ -68,6 +68,8 @@ pub(crate) async fn commit(lake: &Lake, planned: &Table, batch: Batch) -> Result
     let moved = now.metadata_location() != planned.metadata_location();
     Ok(match answer {
         _ if moved => Outcome::Overtaken,
+        // Glue refuses for any change of the table's entry, also one that moved nothing.
+        Err(error) if error.kind() == IcebergKind::CatalogCommitConflicts => Outcome::Overtaken,
         Err(error) => Outcome::Failed(Error::caused(ErrorKind::Lake, "commit to the table", error)),
         Ok(()) => Outcome::Failed(Error::new(ErrorKind::Lake, "the catalog did not keep a commit it had accepted")),
     })

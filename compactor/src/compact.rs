@@ -71,6 +71,7 @@ pub enum Step {
 }
 
 type Reporter<'a> = Box<dyn Fn(Progress) + Send + Sync + 'a>;
+type Stop<'a> = Box<dyn Fn() -> bool + Send + Sync + 'a>;
 type Failpoint<'a> = Box<dyn Fn(Step) -> Result<()> + Send + Sync + 'a>;
 
 /// A run of the compactor, to be configured and then [`run`](Self::run).
@@ -79,6 +80,7 @@ pub struct Compaction<'a> {
     raw: Arc<dyn RawLog>,
     options: Options,
     report: Reporter<'a>,
+    stop: Stop<'a>,
     failpoint: Failpoint<'a>,
 }
 
@@ -115,13 +117,20 @@ fn refuse_a_closed_today(consumed: &ConsumedSet, now: Timestamp) -> Result<()> {
 impl<'a> Compaction<'a> {
     /// A run from `raw` into `lake`.
     pub fn new(lake: &'a Lake, raw: Arc<dyn RawLog>, options: Options) -> Self {
-        Self { lake, raw, options, report: Box::new(|_| ()), failpoint: Box::new(|_| Ok(())) }
+        Self { lake, raw, options, report: Box::new(|_| ()), stop: Box::new(|| false), failpoint: Box::new(|_| Ok(())) }
     }
 
     /// Calls `report` after every object decoded, batch written and commit made.
     #[must_use]
     pub fn with_report(mut self, report: impl Fn(Progress) + Send + Sync + 'a) -> Self {
         self.report = Box::new(report);
+        self
+    }
+
+    /// Asks `stop` before every chunk; once it says so no further one is begun, and the run ends with what is left.
+    #[must_use]
+    pub fn until(mut self, stop: impl Fn() -> bool + Send + Sync + 'a) -> Self {
+        self.stop = Box::new(stop);
         self
     }
 
@@ -152,7 +161,7 @@ impl<'a> Compaction<'a> {
             return Ok(summary);
         }
         progress.bytes_total = summary.left.bytes;
-        while !pending.is_empty() {
+        while !pending.is_empty() && !(self.stop)() {
             let id = Builder::from_random_bytes(random()).into_uuid();
             let chunk = Chunk { table: &table, consumed: &consumed, pending: &pending, id, now };
             match self.compact_chunk(chunk, &mut summary, &mut progress).await? {

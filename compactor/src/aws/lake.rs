@@ -22,8 +22,7 @@ impl Lake {
         let warehouse = format!("s3://{bucket}/{LAKE}");
         let files = storage::file_io(Bucket::new(s3, bucket));
         let catalog = GlueCatalog::new(glue, files, &warehouse).map_err(Error::lake("open the catalog"))?;
-        let lake = Self::in_namespace(Arc::new(catalog), database).await?;
-        let table = lake.load().await?;
+        let (lake, table) = Self::in_namespace(Arc::new(catalog), database).await?;
         let place = table.metadata().location();
         if place.starts_with(&warehouse) {
             return Ok(lake);

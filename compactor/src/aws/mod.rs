@@ -5,9 +5,12 @@
 
 mod body;
 mod bucket;
+mod function;
 mod glue;
 mod lake;
+mod pace;
 mod raw_log;
+mod settings;
 mod storage;
 mod upload;
 
@@ -17,6 +20,7 @@ use cloud::sdk::SdkConfig;
 
 use crate::Lake;
 
+pub use function::{CompactorFunction, System};
 pub use glue::GlueCatalog;
 pub use raw_log::S3RawLog;
 

@@ -43,18 +43,19 @@ impl Lake {
     /// # Errors
     /// The catalog fails, or holds a table of another version.
     pub async fn with_catalog(catalog: Arc<dyn Catalog>) -> Result<Self> {
-        Self::in_namespace(catalog, schema::NAMESPACE).await
+        Self::in_namespace(catalog, schema::NAMESPACE).await.map(|(lake, _)| lake)
     }
 
-    /// As [`with_catalog`](Self::with_catalog), with a namespace of another name.
-    pub(crate) async fn in_namespace(catalog: Arc<dyn Catalog>, namespace: &str) -> Result<Self> {
+    /// As [`with_catalog`](Self::with_catalog), with a namespace of another name; and the table as it is now.
+    pub(crate) async fn in_namespace(catalog: Arc<dyn Catalog>, namespace: &str) -> Result<(Self, Table)> {
         let namespace = NamespaceIdent::new(namespace.to_owned());
         let lake = Self { catalog, table: TableIdent::new(namespace, schema::TABLE.to_owned()) };
         if !lake.exists().await? {
             lake.create().await?;
         }
-        schema::check(lake.load().await?.metadata().current_schema())?;
-        Ok(lake)
+        let table = lake.load().await?;
+        schema::check(table.metadata().current_schema())?;
+        Ok((lake, table))
     }
 
     /// The table as it is now: one snapshot, which stays what it is whatever is committed later.

@@ -189,3 +189,28 @@ async fn a_copied_lake_is_refused() {
     let error = Lake::open(copy.path()).await.unwrap_err();
     assert!(!error.is_retryable() && error.to_string().contains("absolute"), "{error}");
 }
+
+#[tokio::test]
+async fn a_run_that_is_told_to_stop_ends_with_whole_commits_and_the_next_one_goes_on() {
+    let world = World::new().await;
+    let input = events(50, DAY, 1_000_000, 1_800);
+    for (index, part) in input.chunks(200).enumerate() {
+        world.put_events(&key(index as i64, "a"), part);
+    }
+    let asked = std::sync::atomic::AtomicU32::new(0);
+    let run = async |chunks: u32| {
+        let options = Options { memory: 1, ..Options::default().forced() };
+        let run = Compaction::new(&world.lake, world.raw(), options)
+            .until(|| asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == chunks);
+        run.run(at(DAY), &random).await.unwrap()
+    };
+    assert_eq!(run(0).await.commits, 0, "none is begun when the time is over");
+    asked.store(0, std::sync::atomic::Ordering::Relaxed);
+    let first = run(2).await;
+    assert_eq!(first.commits, 2);
+    assert_eq!(first.left.objects, 9 - first.counts.objects);
+    asked.store(0, std::sync::atomic::Ordering::Relaxed);
+    let second = run(u32::MAX).await;
+    assert_eq!((second.counts.rows, second.left.objects), (1_800 - first.counts.rows, 0));
+    world.check(&input).await;
+}

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_s3::primitives::ByteStream;
+use aws_types::SdkConfig;
 use compactor::aws::S3RawLog;
 use compactor::{Compaction, Counts, Lake, Options, RawLog, Summary};
 use event::Event;
+use rig::proxy::{Proxy, Upstreams};
 
 use crate::support::{DAY, Row, at, check_table, gzip, lines, random, rows};
 
@@ -18,6 +20,8 @@ pub fn unique() -> String {
 }
 
 pub struct World {
+    /// What every request goes through, if it is that kind of world.
+    proxy: Option<Proxy>,
     pub bucket: String,
     pub database: String,
     pub s3: aws_sdk_s3::Client,
@@ -25,12 +29,38 @@ pub struct World {
 }
 
 impl World {
+    /// With nothing between it and the stand-ins.
     pub async fn new() -> Self {
+        Self::over(None, cloud::sdk::config().await).await
+    }
+
+    /// Behind a proxy, which counts, lets faults happen, and enforces Glue's versions.
+    pub async fn behind_proxy() -> Self {
+        Self::behind_proxy_with(cloud::sdk::config().await).await
+    }
+
+    pub async fn behind_proxy_with(config: SdkConfig) -> Self {
+        let proxy = Proxy::start(Upstreams::from_environment().unwrap()).await.unwrap();
+        let config = proxy.config(&config);
+        Self::over(Some(proxy), config).await
+    }
+
+    async fn over(proxy: Option<Proxy>, config: SdkConfig) -> Self {
         let bucket = unique();
-        let config = cloud::sdk::config().await;
         let (s3, glue) = (aws_sdk_s3::Client::new(&config), aws_sdk_glue::Client::new(&config));
         s3.create_bucket().bucket(&bucket).send().await.unwrap();
-        Self { database: bucket.replace('-', "_"), bucket, s3, glue }
+        Self { proxy, database: bucket.replace('-', "_"), bucket, s3, glue }
+    }
+
+    /// The same place, with clients that go past any proxy.
+    pub async fn again(&self) -> Self {
+        let config = cloud::sdk::config().await;
+        let (s3, glue) = (aws_sdk_s3::Client::new(&config), aws_sdk_glue::Client::new(&config));
+        Self { proxy: None, bucket: self.bucket.clone(), database: self.database.clone(), s3, glue }
+    }
+
+    pub fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().unwrap()
     }
 
     pub async fn lake(&self) -> Lake {
@@ -51,8 +81,13 @@ impl World {
     }
 
     pub async fn compact(&self) -> Summary {
-        let lake = self.lake().await;
-        Compaction::new(&lake, self.raw(), Options::default().forced()).run(at(DAY), &random).await.unwrap()
+        self.try_compact(Options::default()).await.unwrap()
+    }
+
+    /// A forced run by a handle of its own.
+    pub async fn try_compact(&self, options: Options) -> compactor::Result<Summary> {
+        let lake = Lake::on_aws(self.s3.clone(), self.glue.clone(), &self.bucket, &self.database).await?;
+        Compaction::new(&lake, self.raw(), options.forced()).run(at(DAY), &random).await
     }
 
     pub async fn rows(&self) -> BTreeMap<String, Row> {

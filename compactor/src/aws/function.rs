@@ -1,0 +1,180 @@
+//! The function `compactor`: a schedule's event or an operator's wish in, what the run did out.
+
+use std::sync::Arc;
+
+use cloud::sdk::SdkConfig;
+use cloud::{Deadline, Failure, Function, Ground, Invocation, Metrics, Refusal, Unit};
+use event::Timestamp;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::pace::Pace;
+use super::settings::Settings;
+use crate::compact::{Compaction, Summary};
+use crate::error::{Error, ErrorKind, Result};
+use crate::lake::Lake;
+use crate::plan::Pending;
+use crate::raw::RawLog;
+
+/// What the function knows of the world outside.
+#[derive(Debug, Clone, Copy)]
+pub struct System {
+    /// The time of day, UTC.
+    pub now: fn() -> Timestamp,
+    /// Sixteen unpredictable bytes.
+    pub random: fn() -> [u8; 16],
+}
+
+/// Compacts a bucket's raw log into the table of a Glue database.
+///
+/// Any number may run at once, and each may be stopped anywhere: see [`Compaction::run`]. Before its time is over a run
+/// begins no further chunk; one that takes longer than all before it is dropped without a commit, and so is done again.
+#[derive(Debug)]
+pub struct CompactorFunction {
+    settings: Settings,
+    system: System,
+    deadline: Deadline,
+    metrics: Metrics,
+    sdk: SdkConfig,
+    raw: Arc<dyn RawLog>,
+    /// Opened by the first invocation, since that takes requests.
+    lake: OnceCell<Lake>,
+}
+
+impl CompactorFunction {
+    /// Reads the settings: `DAYBOOK_BUCKET` and `DAYBOOK_DATABASE` must be there; `DAYBOOK_MEMORY`,
+    /// `DAYBOOK_COMPACT_MIN` and `DAYBOOK_COMPACT_WAIT` may.
+    ///
+    /// # Errors
+    /// One is missing or makes no sense.
+    pub async fn build(ground: &Ground, system: System) -> std::result::Result<Self, Refusal> {
+        let settings = Settings::of(&ground.env)?;
+        let sdk = cloud::sdk::config().await;
+        let raw = Arc::new(super::raw_log(&sdk, &settings.bucket));
+        let (deadline, metrics) = (ground.deadline.clone(), ground.metrics.clone());
+        Ok(Self { settings, system, deadline, metrics, sdk, raw, lake: OnceCell::new() })
+    }
+
+    async fn lake(&self) -> Result<&Lake> {
+        let Settings { bucket, database, .. } = &self.settings;
+        self.lake.get_or_try_init(|| super::lake(&self.sdk, bucket, database)).await
+    }
+
+    async fn compact(&self, forced: bool) -> Result<Summary> {
+        let mut options = self.settings.options.clone();
+        options.forced = forced;
+        let pace = Pace::default();
+        let run = Compaction::new(self.lake().await?, self.raw.clone(), options);
+        let run = run.until(|| pace.is_over(self.deadline.remaining()));
+        run.run((self.system.now)(), &self.system.random).await
+    }
+
+    fn measure(&self, summary: &Summary) {
+        let counts = summary.counts;
+        for (name, count) in [
+            ("Commits", summary.commits),
+            ("CommitsOvertaken", summary.overtaken),
+            ("ObjectsCompacted", counts.objects),
+            ("RowsWritten", counts.rows),
+            ("DuplicatesDropped", counts.duplicates),
+            ("LinesQuarantined", counts.quarantined),
+        ] {
+            self.metrics.count(name, count);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
+        self.metrics.record("CompactionLag", Unit::Seconds, lag(&summary.left, (self.system.now)()) as f64);
+    }
+}
+
+impl Function for CompactorFunction {
+    async fn handle(&self, event: Box<RawValue>, _: &Invocation) -> std::result::Result<Box<RawValue>, Failure> {
+        let forced = is_forced(event.get())?;
+        let summary = match self.deadline.bound(self.compact(forced)).await {
+            Ok(summary) => summary?,
+            Err(elapsed) => {
+                let context =
+                    "one chunk takes longer than is left: give the function more time, or less DAYBOOK_MEMORY";
+                return Err(Error::caused(ErrorKind::Stopped, context, elapsed).into());
+            }
+        };
+        self.measure(&summary);
+        if summary.commits > 0 {
+            let Summary { commits, bytes_in, bytes_out, left, .. } = summary;
+            tracing::info!(commits, rows = summary.counts.rows, bytes_in, bytes_out, left = left.objects, "compacted");
+        }
+        Ok(to_raw_value(&answer(&summary))?)
+    }
+}
+
+/// Whether the event asks for a commit however little is pending. A schedule's event, whatever is in it, does not.
+///
+/// # Errors
+/// It asks for something else.
+fn is_forced(event: &str) -> Result<bool, String> {
+    let refused = |message: &str| format!("the event is not understood: {message}");
+    let event: Value = serde_json::from_str(event).map_err(|error| refused(&error.to_string()))?;
+    match event.get("action") {
+        None => Ok(false),
+        Some(Value::String(action)) if action == "compact" => match event.get("force") {
+            None => Ok(false),
+            Some(Value::Bool(force)) => Ok(*force),
+            Some(_) => Err(refused("force is neither true nor false")),
+        },
+        Some(_) => Err(refused("the only action is compact")),
+    }
+}
+
+/// How long the first of what is pending waits, seconds.
+fn lag(pending: &Pending, now: Timestamp) -> i64 {
+    pending.oldest.map_or(0, |oldest| now.micros().saturating_sub(oldest.micros()).max(0) / 1_000_000)
+}
+
+fn answer(summary: &Summary) -> Value {
+    let Summary { counts, files, bytes_in, bytes_out, commits, overtaken, left } = summary;
+    json!({
+        "commits": commits,
+        "overtaken": overtaken,
+        "objects": counts.objects,
+        "lines": counts.lines,
+        "rows": counts.rows,
+        "duplicates": counts.duplicates,
+        "quarantined": counts.quarantined,
+        "files": files,
+        "bytes_in": bytes_in,
+        "bytes_out": bytes_out,
+        "left": {
+            "objects": left.objects,
+            "bytes": left.bytes,
+            "oldest": left.oldest.map(|oldest| oldest.to_string()),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedules_event_forces_nothing_and_a_wish_is_exact() {
+        let check = |event: &str, expect: Option<bool>| assert_eq!(is_forced(event).ok(), expect, "{event}");
+        check("{}", Some(false));
+        check("null", Some(false));
+        check("[1]", Some(false));
+        check(r#"{"version":"0","detail-type":"Scheduled Event","detail":{},"force":true}"#, Some(false));
+        check(r#"{"action":"compact"}"#, Some(false));
+        check(r#"{"action":"compact","force":true}"#, Some(true));
+        check(r#"{"action":"compact","force":"yes"}"#, None);
+        check(r#"{"action":"expire"}"#, None);
+        check(r#"{"action":1}"#, None);
+    }
+
+    #[test]
+    fn lag_is_the_wait_of_the_oldest() {
+        let pending = |oldest| Pending { oldest, ..Pending::default() };
+        let now = Timestamp::from_micros(90_000_000);
+        assert_eq!(lag(&pending(Some(Timestamp::from_micros(29_500_000))), now), 60);
+        assert_eq!(lag(&pending(Some(Timestamp::from_micros(91_000_000))), now), 0, "a clock that is behind");
+        assert_eq!(lag(&pending(None), now), 0);
+    }
+}

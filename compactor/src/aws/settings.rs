@@ -1,0 +1,77 @@
+//! The function's settings, from variables that are read once.
+
+use bytesize::ByteSize;
+use cloud::{Env, Refusal};
+
+use crate::plan::Options;
+
+/// Of the function's memory, what a chunk's rows may take. The rest is for the program, what a chunk needs while it is
+/// sorted and written, and what the allocator keeps; `rig/memory` measures it.
+const ROWS_SHARE: u64 = 4;
+
+/// What the function works on, and how.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) bucket: String,
+    pub(super) database: String,
+    pub(super) options: Options,
+}
+
+impl Settings {
+    /// # Errors
+    /// A variable is missing or makes no sense.
+    pub(super) fn of(env: &Env) -> Result<Self, Refusal> {
+        let defaults = Options::default();
+        let size = |text: &str| text.parse::<ByteSize>().map_err(|_| format!("{text:?} is no size; write 128MiB"));
+        let wait = |text: &str| humantime::parse_duration(text).map_err(|_| format!("{text:?} is no time; write 60m"));
+        let bytes = |name| env.read(name, size).map(|size| size.map(|size| size.as_u64()));
+        let function = env.number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 512_u64)? << 20;
+        Ok(Self {
+            bucket: env.required("DAYBOOK_BUCKET", "the bucket of the raw objects and the lake")?.to_owned(),
+            database: env.required("DAYBOOK_DATABASE", "the Glue database of the table requests")?.to_owned(),
+            options: Options {
+                memory: bytes("DAYBOOK_MEMORY")?.unwrap_or(function / ROWS_SHARE),
+                min_bytes: bytes("DAYBOOK_COMPACT_MIN")?.unwrap_or(defaults.min_bytes),
+                max_wait: env.read("DAYBOOK_COMPACT_WAIT", wait)?.unwrap_or(defaults.max_wait),
+                ..defaults
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NEEDED: [(&str, &str); 2] = [("DAYBOOK_BUCKET", "b"), ("DAYBOOK_DATABASE", "d")];
+
+    #[test]
+    fn memory_follows_the_function_unless_it_is_set() {
+        let of = |more: &[(&'static str, &'static str)]| Settings::of(&Env::of(NEEDED.iter().chain(more).copied()));
+        assert_eq!(of(&[]).unwrap().options.memory, 128 << 20);
+        assert_eq!(of(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]).unwrap().options.memory, 256 << 20);
+        let set = of(&[
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"),
+            ("DAYBOOK_MEMORY", "64 MiB"),
+            ("DAYBOOK_COMPACT_MIN", "1MiB"),
+            ("DAYBOOK_COMPACT_WAIT", "5m"),
+        ]);
+        let options = set.unwrap().options;
+        assert_eq!((options.memory, options.min_bytes), (64 << 20, 1 << 20));
+        assert_eq!(options.max_wait, Duration::from_secs(300));
+    }
+
+    #[test]
+    fn refuses_in_one_line() {
+        let check = |variables: &[(&'static str, &'static str)], expect: &str| {
+            let refusal = Settings::of(&Env::of(variables.iter().copied())).unwrap_err().to_string();
+            assert!(refusal.starts_with(expect) && !refusal.contains('\n'), "{refusal}");
+        };
+        check(&NEEDED[1..], "DAYBOOK_BUCKET is not set");
+        check(&NEEDED[..1], "DAYBOOK_DATABASE is not set");
+        check(&[NEEDED[0], NEEDED[1], ("DAYBOOK_MEMORY", "much")], "DAYBOOK_MEMORY: \"much\" is no size");
+        check(&[NEEDED[0], NEEDED[1], ("DAYBOOK_COMPACT_WAIT", "5")], "DAYBOOK_COMPACT_WAIT: \"5\" is no time");
+    }
+}
