@@ -1,6 +1,8 @@
 //! The test rig of the AWS side.
 
 pub mod fixtures;
+pub mod flow;
+pub mod oracle;
 pub mod plan;
 pub mod proxy;
 pub mod random;

@@ -96,10 +96,10 @@ impl Plan {
     }
 
     /// Random faults, of a kind and at a rate that the seed decides: from one service that is a little off to all of
-    /// them failing every third request.
+    /// them failing every other request.
     pub fn seeded(seed: u64) -> Self {
         let mut random = Random::of(seed, "plan", 0);
-        let percent = [3, 8, 15, 25, 35][random.below(5) as usize];
+        let percent = [4, 12, 25, 40, 55][random.below(5) as usize];
         let services = ["dynamodb:*", "firehose:*", "s3:*", "glue:*"];
         let mut rates: Vec<_> =
             services.iter().filter(|_| random.percent(60)).map(|it| ((*it).to_owned(), percent)).collect();
