@@ -43,8 +43,10 @@ enum Attempt {
     Busy(Error),
     /// The table refused it, and would again; nothing was changed.
     Refused(Error),
-    /// It may or may not have been carried out.
+    /// It may or may not have been carried out; the table is done with it.
     Lost(Error),
+    /// There was no answer: it may even be carried out later.
+    Silent(Error),
 }
 
 impl DynamoStore {
@@ -53,7 +55,7 @@ impl DynamoStore {
             return Ok(Appended::Conflict);
         }
         let write = self.write(append)?;
-        let (mut failed, mut lost) = (0, false);
+        let (mut failed, mut lost, mut silent) = (0, false, false);
         let error = loop {
             let error = match self.attempt(&write).await? {
                 Attempt::Settled(appended) => return Ok(appended),
@@ -63,6 +65,10 @@ impl DynamoStore {
                     lost = true;
                     error
                 }
+                Attempt::Silent(error) => {
+                    silent = true;
+                    error
+                }
             };
             failed += 1;
             let pause = self.deadline.bound(retry::pause(failed - 1, self.system.random));
@@ -70,9 +76,13 @@ impl DynamoStore {
                 break error;
             }
         };
-        match lost {
-            true => self.find_out(&write, error).await,
-            false => Err(error),
+        if !lost && !silent {
+            return Err(error);
+        }
+        match self.find_out(&write, error).await {
+            // Not there yet: an attempt that nobody has answered may still arrive, and then it will be.
+            Err(error) if silent => Err(Error::new(ErrorKind::Unknown, format!("{error}; it may still arrive"))),
+            found => found,
         }
     }
 
@@ -155,7 +165,7 @@ impl DynamoStore {
         let error = match self.deadline.bound(call.send()).await {
             Ok(Ok(_)) => return Ok(write.done()),
             Ok(Err(error)) => error,
-            Err(elapsed) => return Ok(Attempt::Lost(errors::elapsed(WHAT, elapsed))),
+            Err(elapsed) => return Ok(Attempt::Silent(errors::elapsed(WHAT, elapsed))),
         };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => match write.is_own(failed.item()) {
@@ -180,7 +190,7 @@ impl DynamoStore {
         let error = match self.deadline.bound(call.send()).await {
             Ok(Ok(_)) => return Ok(write.done()),
             Ok(Err(error)) => error,
-            Err(elapsed) => return Ok(Attempt::Lost(errors::elapsed(WHAT, elapsed))),
+            Err(elapsed) => return Ok(Attempt::Silent(errors::elapsed(WHAT, elapsed))),
         };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
@@ -253,6 +263,9 @@ where
     E: aws_sdk_dynamodb::error::ProvideErrorMetadata + std::error::Error + 'static,
 {
     let failed = errors::failed(WHAT, error);
+    if error.raw_response().is_none() && errors::is_lost(error) {
+        return Attempt::Silent(failed);
+    }
     match (errors::is_busy(error), errors::is_lost(error)) {
         // Our own earlier attempt is still being carried out.
         (true, _)
