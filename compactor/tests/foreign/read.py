@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Reads the lake of a data folder with readers that are not ours, and checks what they see.
+"""Reads a lake with readers that are not ours, and checks what they see.
 
-usage: read.py DATA_DIR     (needs pyiceberg[sql-sqlite,pyarrow] and, if installed, duckdb)
+usage: read.py DATA_DIR             the lake in a folder (needs pyiceberg[sql-sqlite,pyarrow] and, if installed, duckdb)
+       read.py BUCKET DATABASE      the lake on S3 and Glue, where the SDK's variables say (needs pyiceberg[glue], too)
 
 Prints the counts of every snapshot; exit status 1 if a reader fails, an event is there twice, a file that a snapshot
 names is missing, or the readers disagree.
@@ -9,17 +10,42 @@ names is missing, or the readers disagree.
 
 import os
 import sys
+import tempfile
 from pathlib import Path
-
-from pyiceberg.catalog.sql import SqlCatalog
 
 KEYS = ("received_at", "event_id")
 
 
-def main(data_dir: str) -> int:
+def in_folder(data_dir):
+    """The table, and its data files by the path that it names them by."""
+    from pyiceberg.catalog.sql import SqlCatalog
+
     lake = Path(data_dir).resolve() / "lake"
     catalog = SqlCatalog("daybook", uri=f"sqlite:///{lake / 'catalog.db'}", warehouse=str(lake))
     table = catalog.load_table("daybook.requests")
+    return table, {str(path): str(path) for path in (lake / "daybook" / "requests" / "data").rglob("*.parquet")}
+
+
+def on_aws(bucket, database, copies):
+    """The same of a deployment; its data files are copied into the folder `copies`."""
+    import boto3
+    from pyiceberg.catalog.glue import GlueCatalog
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    places = {"glue.endpoint": endpoint, "s3.endpoint": endpoint, "s3.force-virtual-addressing": "false"}
+    region = {"client.region": os.environ["AWS_REGION"]}
+    catalog = GlueCatalog("daybook", **region, **(places if endpoint else {}))
+    table = catalog.load_table(f"{database}.requests")
+    objects = boto3.resource("s3").Bucket(bucket).objects.filter(Prefix=f"lake/{database}/requests/data/")
+    files = {}
+    for number, entry in enumerate(objects):
+        copy = os.path.join(copies, f"{number}.parquet")
+        boto3.client("s3").download_file(bucket, entry.key, copy)
+        files[f"s3://{bucket}/{entry.key}"] = copy
+    return table, files
+
+
+def check(table, files) -> int:
     faults = []
     for snapshot in table.snapshots():
         rows = table.scan(snapshot_id=snapshot.snapshot_id, selected_fields=KEYS).to_arrow()
@@ -29,21 +55,20 @@ def main(data_dir: str) -> int:
     rows = table.scan().to_arrow()
     distinct = len(rows.column("event_id").unique())
     named = {
-        os.path.abspath(task.file.file_path.removeprefix("file://"))
+        task.file.file_path.removeprefix("file://")
         for snapshot in table.snapshots()
         for task in table.scan(snapshot_id=snapshot.snapshot_id).plan_files()
     }
-    missing = sorted(path for path in named if not os.path.isfile(path))
-    on_disk = {str(path) for path in (lake / "daybook" / "requests" / "data").rglob("*.parquet")}
+    missing = sorted(named - files.keys())
     print(f"snapshots {len(table.snapshots())}  rows {len(rows)}  distinct events {distinct}")
-    print(f"files {len(named)}  on disk {len(on_disk)}  in no snapshot {len(on_disk - named)}")
+    print(f"files {len(named)}  stored {len(files)}  in no snapshot {len(files.keys() - named)}")
     counted = table.properties.get("daybook.rows", "0")
     if len(rows) != distinct:
         faults.append("an event is there twice")
     if str(len(rows)) != counted:
         faults.append(f"the table's own count of rows is {counted}")
     faults += [f"missing: {path}" for path in missing]
-    faults += other_readers(table, named, len(rows))
+    faults += other_readers(table, [files[path] for path in named if path in files], len(rows))
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0
@@ -79,6 +104,9 @@ def other_readers(table, files, rows):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    sys.exit(main(sys.argv[1]))
+    if len(sys.argv) == 2:
+        sys.exit(check(*in_folder(sys.argv[1])))
+    if len(sys.argv) == 3:
+        with tempfile.TemporaryDirectory() as copies:
+            sys.exit(check(*on_aws(sys.argv[1], sys.argv[2], copies)))
+    sys.exit(__doc__)

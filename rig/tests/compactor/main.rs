@@ -6,6 +6,7 @@ mod compaction;
 mod concurrency;
 mod crash;
 mod faults;
+mod foreign;
 mod function;
 mod lake;
 mod raw_log;
