@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -59,7 +60,10 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a function does with an event.
 pub trait Function {
-    /// Handles one event: any JSON text, as it was received. The answer is JSON, too.
+    /// What the invocation's caller gets, as JSON.
+    type Answer: Serialize;
+
+    /// Handles one event: any JSON text, as it was received.
     ///
     /// A panic ends the invocation, not the process.
     ///
@@ -69,7 +73,7 @@ pub trait Function {
         &self,
         event: Box<RawValue>,
         invocation: &Invocation,
-    ) -> impl Future<Output = Result<Box<RawValue>, Failure>>;
+    ) -> impl Future<Output = Result<Self::Answer, Failure>>;
 }
 
 /// Runs a function until its environment is taken away.
@@ -126,7 +130,7 @@ struct Around<F> {
 }
 
 impl<F: Function> Around<F> {
-    async fn invoke(&self, event: Box<RawValue>, context: &Context) -> Result<Box<RawValue>, Diagnostic> {
+    async fn invoke(&self, event: Box<RawValue>, context: &Context) -> Result<F::Answer, Diagnostic> {
         let Ground { deadline, log, metrics, .. } = &self.ground;
         let now = now();
         let invocation = Invocation {

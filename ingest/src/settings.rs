@@ -25,6 +25,8 @@ pub struct Settings {
     pub api_keys: Vec<ApiKey>,
     /// Whether changes must carry `If-Match` (428).
     pub require_if_match: bool,
+    /// Most bytes that an answer may take as a JSON string, where a gateway carries it as one (400).
+    pub largest_answer: Option<usize>,
     /// How long an answer is kept under its idempotency key, seconds.
     pub idempotency_seconds: i64,
 }
@@ -42,6 +44,7 @@ impl Default for Settings {
             cors_origins: Vec::new(),
             api_keys: Vec::new(),
             require_if_match: false,
+            largest_answer: None,
             idempotency_seconds: 24 * 60 * 60,
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct Call<'a> {
 impl Call<'_> {
     /// The path of an entity's own resource.
     pub fn location(&self, api: &Api, path: &str) -> String {
-        format!("{}{path}", api.settings.base_path)
+        format!("{}{}{path}", self.received.mount, api.settings.base_path)
     }
 }
 

@@ -18,7 +18,7 @@ use futures::FutureExt;
 use crate::error::{Error, ErrorKind};
 use crate::http::cursor::Cursors;
 use crate::http::idempotency::InFlight;
-use crate::http::{Answer, Arrival, Problem, Received, Response, cors};
+use crate::http::{Answer, Arrival, Problem, Received, Response, cors, limits};
 use crate::receipt::Receipt;
 use crate::record::{Kind, Record};
 use crate::settings::Settings;
@@ -98,7 +98,8 @@ impl Api {
         let mut record = Record::begin(&self.settings, &self.redactor, &received, event_id);
         let request_id = record.request_id().to_owned();
         let instance = record.path().to_owned();
-        let response = match self.finish(&received, &mut record).await {
+        let finished = self.finish(&received, &mut record).await.and_then(|finished| self.fitting(finished));
+        let response = match finished {
             Ok(Finished::Changed { answer, receipt, log_micros }) => {
                 Response::new(answer, &receipt).with("server-timing", timing(log_micros))
             }
@@ -131,6 +132,19 @@ impl Api {
             tracing::error!(path = record.path(), "a handler panicked");
             Err(Problem::internal("The server failed to handle the request."))
         })
+    }
+
+    /// Refuses an answer that cannot be carried, before its event exists. What a change answers with is small.
+    fn fitting(&self, finished: Finished) -> Result<Finished, Problem> {
+        let Some(most) = self.settings.largest_answer else { return Ok(finished) };
+        match &finished {
+            Finished::Answered { answer, .. } if limits::size_in_json(&answer.body) > most => {
+                let bytes = answer.body.len();
+                let detail = format!("The answer has {bytes} bytes, more than can be carried; ask for fewer entries.");
+                Err(Problem::answer_too_large(detail))
+            }
+            _ => Ok(finished),
+        }
     }
 
     /// Makes the event of a request that changed nothing durable, and the response from its receipt.

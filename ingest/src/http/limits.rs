@@ -46,6 +46,19 @@ pub fn headers_size(received: &Received) -> usize {
     received.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
 }
 
+/// Bytes that a body takes as a JSON string: escapes counted, or in base64 if it is not text.
+pub fn size_in_json(body: &[u8]) -> usize {
+    if std::str::from_utf8(body).is_err() {
+        return body.len().div_ceil(3) * 4 + 2;
+    }
+    let escaped = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    body.iter().map(escaped).sum::<usize>() + 2
+}
+
 /// Whether the body is compressed or otherwise encoded.
 pub fn is_encoded(received: &Received) -> bool {
     let mut codings = received.headers.get_all("content-encoding").iter();
@@ -73,7 +86,16 @@ pub fn json_depth(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::json_depth;
+    use super::{json_depth, size_in_json};
+
+    #[test]
+    fn a_body_s_size_in_json_is_exact() {
+        let every: String = (0..=0x2ff).filter_map(char::from_u32).collect();
+        for text in ["", "a", r#"{"a":"\\"}"#, &every] {
+            assert_eq!(size_in_json(text.as_bytes()), serde_json::to_string(text).unwrap().len(), "{text}");
+        }
+        assert_eq!([size_in_json(b"\xff"), size_in_json(b"\xff\xff\xff\xff")], [6, 10]);
+    }
 
     #[test]
     fn depth_counts_brackets_outside_strings() {

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod conditional;
 pub mod cors;
 pub mod cursor;
+pub mod gateway;
 pub mod idempotency;
 pub mod limits;
 pub mod problem;

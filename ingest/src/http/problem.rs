@@ -48,6 +48,8 @@ macro_rules! problems {
 problems! {
     /// 400: what the request says cannot be read or is not allowed.
     invalid = 400 "invalid-request" "Invalid request";
+    /// 400: the answer is larger than can be carried.
+    answer_too_large = 400 "answer-too-large" "Answer too large";
     /// 401: no credential, or not a valid one.
     unauthenticated = 401 "unauthenticated" "Authentication required";
     /// 404: no such thing, or not this tenant's.

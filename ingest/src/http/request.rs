@@ -20,6 +20,8 @@ pub struct Received {
     pub arrival: Arrival,
     /// Method as received.
     pub method: String,
+    /// What the client's address has before the path: a gateway's stage, a domain's mapping; empty for nothing.
+    pub mount: String,
     /// Path as received: neither decoded nor normalised.
     pub path: String,
     /// Query string as received, without the question mark.

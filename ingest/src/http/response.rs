@@ -88,6 +88,11 @@ impl Response {
         self.answer.header(name)
     }
 
+    /// Headers; names in lower case.
+    pub fn headers(&self) -> &[(&'static str, String)] {
+        &self.answer.headers
+    }
+
     /// Body.
     pub fn body(&self) -> &Bytes {
         &self.answer.body

@@ -146,6 +146,7 @@ fn receive(arrival: Arrival, peer: SocketAddr, head: http::request::Parts) -> Re
     Received {
         arrival,
         method: head.method.as_str().to_owned(),
+        mount: String::new(),
         path,
         query: head.uri.query().map(str::to_owned),
         headers: head.headers,

@@ -10,6 +10,8 @@ mod conformance_lists;
 mod cors;
 mod data;
 mod failing;
+mod gateway;
+mod gateway_hostile;
 mod hostile;
 mod idempotency;
 mod limits;

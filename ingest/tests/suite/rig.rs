@@ -203,6 +203,7 @@ impl Req {
         Received {
             arrival: Arrival { received_at: self.at, started: 0 },
             method: self.method.clone(),
+            mount: String::new(),
             path: path.to_owned(),
             query,
             headers,
