@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ingest::http::auth::ApiKey;
+use ingest::settings;
 
 use crate::cli::{Cli, Command, Settings};
 use crate::failure::{Failure, Result};
@@ -56,15 +57,15 @@ impl Config {
         let aws = crate::aws::Settings::resolve(&given, &from_file)?;
         let serves = matches!(cli.command, Command::Serve);
         let log = given.log.or(from_file.log).unwrap_or_else(|| if serves { "info" } else { "warn" }.to_owned());
-        let api_keys = given.api_keys.or(from_file.api_keys).unwrap_or_default();
         Ok(Self {
             data: given.data.or(from_file.data).unwrap_or_else(|| PathBuf::from("daybook-data")),
             log,
             listen: address(&given.listen.or(from_file.listen).unwrap_or_else(|| "127.0.0.1:3000".to_owned()))?,
             environment: given.environment.or(from_file.environment).unwrap_or_else(|| "local".to_owned()),
-            base_path: base_path(given.base_path.or(from_file.base_path).unwrap_or_default())?,
-            cors_origins: origins(given.cors_origins.or(from_file.cors_origins).unwrap_or_default())?,
-            api_keys: api_keys.iter().map(|text| api_key(text)).collect::<Result<_>>()?,
+            base_path: settings::base_path(&given.base_path.or(from_file.base_path).unwrap_or_default())
+                .map_err(|error| Failure::new(format!("base-path = {error}")))?,
+            cors_origins: each("cors-origins", given.cors_origins.or(from_file.cors_origins), settings::origin)?,
+            api_keys: each("api-keys", given.api_keys.or(from_file.api_keys), str::parse)?,
             require_if_match: given.require_if_match.or(from_file.require_if_match).unwrap_or(false),
             mask: given.mask.or(from_file.mask).unwrap_or_default(),
             relay_every: duration("relay-every", given.relay_every.or(from_file.relay_every), "1s")?,
@@ -110,40 +111,14 @@ fn address(text: &str) -> Result<SocketAddr> {
     addresses.into_iter().next().ok_or_else(wrong)
 }
 
-fn base_path(text: String) -> Result<String> {
-    let path = text.trim_end_matches('/');
-    if path.is_empty() || path.starts_with('/') {
-        return Ok(path.to_owned());
-    }
-    Err(Failure::new(format!("base-path = {text:?} must begin with a slash, such as /v1")))
-}
-
-/// Origins as browsers send them: exact, so that credentials never meet a pattern.
-fn origins(texts: Vec<String>) -> Result<Vec<String>> {
-    for text in &texts {
-        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
-        let exact =
-            |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'/' | b'?' | b'#' | b'@' | b'A'..=b'Z');
-        if host.is_empty() || !host.bytes().all(exact) {
-            return Err(Failure::new(format!(
-                "cors-origins: {text:?} is no origin; write each exactly, such as https://app.example.org"
-            )));
-        }
-    }
-    Ok(texts)
-}
-
-/// `id:tenant:sha256-hex`.
-fn api_key(text: &str) -> Result<ApiKey> {
-    let wrong = || Failure::new("api-keys: write each as id:tenant:sha256, the SHA-256 of the key in 64 hex digits");
-    let mut parts = text.splitn(3, ':');
-    let (id, tenant, hash) = (parts.next(), parts.next(), parts.next());
-    let (Some(id), Some(tenant), Some(hash)) = (id, tenant, hash) else { return Err(wrong()) };
-    let sha256 = crate::installation::from_hex(hash).ok_or_else(wrong)?;
-    if id.is_empty() || tenant.is_empty() {
-        return Err(wrong());
-    }
-    Ok(ApiKey { id: id.to_owned(), tenant: tenant.to_owned(), sha256 })
+/// Every text of a list, read.
+fn each<T>(
+    name: &str,
+    texts: Option<Vec<String>>,
+    read: impl Fn(&str) -> std::result::Result<T, String>,
+) -> Result<Vec<T>> {
+    let failed = |error| Failure::new(format!("{name}: {error}"));
+    texts.unwrap_or_default().iter().map(|text| read(text).map_err(failed)).collect()
 }
 
 fn duration(name: &str, text: Option<String>, default: &str) -> Result<Duration> {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use compactor::{DirRawLog, Lake, RawLog};
 use event::Timestamp;
 use ingest::files;
+use ingest::key::InstallationKey;
 use ingest::local::relay;
 use ingest::store::sqlite::{SqliteReader, SqliteStore};
 use ingest::{ErrorKind, System};
-use sha2::{Digest, Sha256};
 
 use crate::failure::{Failure, Result};
 
@@ -99,10 +99,10 @@ impl Installation {
             }
             Err(error) => return Err(Failure::while_(format_args!("read {}", path.display()))(error)),
         };
-        let key = from_hex(text.trim()).ok_or_else(|| {
-            Failure::new(format!("{} must hold 64 hex digits; restore it from a backup", path.display()))
-        })?;
-        Ok(Sha256::new().chain_update(key).chain_update(purpose).finalize().into())
+        let key: InstallationKey = text
+            .parse()
+            .map_err(|error| Failure::new(format!("{} {error}; restore it from a backup", path.display())))?;
+        Ok(key.derive(purpose))
     }
 
     /// Opens the store for writing: one process at a time. A command that relays what a stopped server left behind has
@@ -163,16 +163,4 @@ impl Installation {
     pub async fn lake(&self) -> Result<Lake> {
         Ok(Lake::open(&self.folder).await?)
     }
-}
-
-/// Thirty-two bytes from 64 hex digits.
-pub fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
-    }
-    Some(bytes)
 }

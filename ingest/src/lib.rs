@@ -7,6 +7,8 @@ pub mod error;
 #[cfg(feature = "local")]
 pub mod files;
 pub mod http;
+mod json;
+pub mod key;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod receipt;

@@ -31,6 +31,31 @@ pub struct Settings {
     pub idempotency_seconds: i64,
 }
 
+/// Reads what comes before every route: nothing, or a path without a slash at its end.
+///
+/// # Errors
+/// It does not begin with a slash.
+pub fn base_path(text: &str) -> Result<String, String> {
+    let path = text.trim_end_matches('/');
+    if path.is_empty() || path.starts_with('/') {
+        return Ok(path.to_owned());
+    }
+    Err(format!("{text:?} must begin with a slash, such as /v1"))
+}
+
+/// Reads an origin as browsers send it: exact, so that credentials never meet a pattern.
+///
+/// # Errors
+/// It is anything else.
+pub fn origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let exact = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'/' | b'?' | b'#' | b'@' | b'A'..=b'Z');
+    if host.is_empty() || !host.bytes().all(exact) {
+        return Err(format!("{text:?} is no origin; write each exactly, such as https://app.example.org"));
+    }
+    Ok(text.to_owned())
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

@@ -84,6 +84,11 @@ impl Api {
         }
     }
 
+    /// What comes before every route; empty for nothing.
+    pub fn base_path(&self) -> &str {
+        &self.settings.base_path
+    }
+
     /// Takes the time at the first byte of a request.
     pub fn arrival(&self) -> Arrival {
         Arrival { received_at: (self.system.now)(), started: (self.system.monotonic)() }

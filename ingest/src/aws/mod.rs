@@ -2,15 +2,18 @@
 
 mod append;
 mod audit;
+mod config;
 mod errors;
 mod fallback;
 mod firehose;
+mod function;
 mod item;
 mod keys;
 mod line;
 mod list;
 mod objects;
 pub mod pack;
+mod relay;
 mod retry;
 mod s3_sink;
 mod store;
@@ -19,6 +22,8 @@ pub mod table;
 pub use audit::{Found, StoreAudit};
 pub use fallback::Fallback;
 pub use firehose::{FirehoseLines, FirehoseSink};
+pub use function::IngestFunction;
 pub use item::line_of;
+pub use relay::RelayFunction;
 pub use s3_sink::S3Sink;
 pub use store::{DynamoSettings, DynamoStore};

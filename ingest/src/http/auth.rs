@@ -1,10 +1,13 @@
 //! Who is asking: API keys by their hash.
 
+use std::str::FromStr;
+
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
 use super::request::Received;
+use crate::key;
 
 /// An API key as the configuration has it: never the key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,26 @@ pub struct ApiKey {
     pub sha256: [u8; 32],
     /// Whose data the key opens.
     pub tenant: String,
+}
+
+impl FromStr for ApiKey {
+    type Err = String;
+
+    /// Reads `id:tenant:sha256`.
+    ///
+    /// # Errors
+    /// A part is missing or the hash is none. The message shows nothing of the text.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "write each as id:tenant:sha256, the SHA-256 of the key in 64 hex digits".to_owned();
+        let mut parts = text.splitn(3, ':');
+        let (id, tenant, hash) = (parts.next(), parts.next(), parts.next());
+        let (Some(id), Some(tenant), Some(hash)) = (id, tenant, hash) else { return Err(wrong()) };
+        if id.is_empty() || tenant.is_empty() {
+            return Err(wrong());
+        }
+        let sha256 = key::from_hex(hash).ok_or_else(wrong)?;
+        Ok(Self { id: id.to_owned(), tenant: tenant.to_owned(), sha256 })
+    }
 }
 
 /// Who a request comes from.

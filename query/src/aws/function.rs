@@ -104,6 +104,8 @@ impl QueryFunction {
 }
 
 impl Function for QueryFunction {
+    type Answer = Box<RawValue>;
+
     /// A question that cannot be answered as it is gets `{"error": {"kind", "detail"}}`: asking it again would not help.
     async fn handle(&self, event: Box<RawValue>, _: &Invocation) -> Result<Box<RawValue>, Failure> {
         let error = match self.answer(event.get()).await {

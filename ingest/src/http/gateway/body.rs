@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use super::Fault;
-use super::json::Members;
 use crate::http::limits;
 use crate::http::request::ReceivedBody;
+use crate::json::Members;
 
 /// Reads the body. One over the limit is not decoded, only measured.
 pub fn body(event: &Members<'_>, fault: &mut Fault) -> ReceivedBody {

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Fault;
-use super::json::{Json, Members};
+use crate::json::{Json, Members};
 
 /// Reads the headers. Where a name stands in `multiValueHeaders`, its values there count, not the one in `headers`,
 /// which is the last of them.

@@ -6,16 +6,16 @@
 
 mod body;
 mod headers;
-mod json;
 mod mount;
 mod query;
 mod reply;
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::json::{Json, Members};
+
 use super::request::{Arrival, Received, ReceivedBody};
 use body::body;
-use json::{Json, Members};
 use mount::Mounted;
 pub use reply::{Kind, Reply, Shape};
 

@@ -2,8 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::json::Members;
 use crate::http::limits;
+use crate::json::Members;
 
 /// A path, and what the client's address has before it.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,8 +78,8 @@ fn may_go(path: &str, before: &str, base_path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::json::Json;
     use super::*;
+    use crate::json::Json;
 
     #[track_caller]
     fn check(event: &str, expect: (&str, &str)) {

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, StatusCode};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::json::Members;
 use crate::http::response::Response;
+use crate::json::Members;
 
 /// What kind of gateway an event is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

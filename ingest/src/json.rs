@@ -23,6 +23,12 @@ impl<'a> Json<'a> {
         Self(text.trim_ascii())
     }
 
+    /// The value as it was written.
+    #[cfg(feature = "aws")]
+    pub fn raw(self) -> &'a str {
+        self.0
+    }
+
     /// Whether there is no value, or it is null.
     pub fn is_nothing(self) -> bool {
         matches!(self.0, "" | "null")

@@ -1,0 +1,150 @@
+//! What the functions are told by their environment, and what is built from it.
+
+use std::sync::Arc;
+
+use cloud::{Env, Ground, Refusal, sdk};
+use event::EventIds;
+use event::redact::{Redactor, Rules};
+
+use super::objects::Objects;
+use super::{DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, S3Sink};
+use crate::api::{Api, Parts};
+use crate::http::cursor::Cursors;
+use crate::key::InstallationKey;
+use crate::settings::{self, Settings};
+use crate::system::System;
+
+/// Most bytes of an answer's body in the 6 MiB that Lambda gives back; the rest is for headers.
+const LARGEST_ANSWER: usize = (6 << 20) - (64 << 10);
+
+/// The sink of the function `ingest`.
+pub type Sink = Fallback<FirehoseSink, S3Sink>;
+
+/// Where both functions write.
+#[derive(Debug)]
+pub struct Targets {
+    bucket: String,
+    stream: String,
+}
+
+impl Targets {
+    /// Reads `DAYBOOK_BUCKET` and `DAYBOOK_FIREHOSE`; `AWS_REGION` must be there, too, or the SDK would go looking for it.
+    pub fn read(env: &Env) -> Result<Self, Refusal> {
+        env.required("AWS_REGION", "the region, such as eu-west-1")?;
+        Ok(Self {
+            bucket: env.required("DAYBOOK_BUCKET", "the name of the installation's S3 bucket")?.to_owned(),
+            stream: env.required("DAYBOOK_FIREHOSE", "the name of the Firehose stream of the raw log")?.to_owned(),
+        })
+    }
+
+    /// The log: Firehose, and objects of the bucket where it fails.
+    pub async fn log(self, ground: &Ground) -> (FirehoseLines, S3Sink, Objects) {
+        let (config, system, deadline) = (sdk::config().await, System::real(), &ground.deadline);
+        let s3 = aws_sdk_s3::Client::new(&config);
+        let firehose = aws_sdk_firehose::Client::new(&config);
+        (
+            FirehoseLines::new(firehose, self.stream, system, deadline.clone()),
+            S3Sink::new(s3.clone(), self.bucket.clone(), system, deadline.clone()),
+            Objects::new(s3, self.bucket, system, deadline.clone()),
+        )
+    }
+}
+
+/// The API as the environment has it, and its sink.
+pub async fn api(ground: &Ground) -> Result<(Api, Arc<Sink>), Refusal> {
+    let env = &ground.env;
+    let targets = Targets::read(env)?;
+    let table = env.required("DAYBOOK_TABLE", "the name of the installation's DynamoDB table")?.to_owned();
+    let key = installation_key(env)?;
+    let mask = env.list("DAYBOOK_MASK", |name| Ok::<_, Refusal>(name.to_owned()))?;
+    let redactor = Redactor::new(key.derive("redaction"), Rules::default().with_keys(mask));
+    let redactor = redactor.map_err(|error| Refusal::new(format!("DAYBOOK_MASK: {error}")))?;
+    let settings = settings(env, ground.environment.clone())?;
+    let store = DynamoSettings {
+        table,
+        bucket: targets.bucket.clone(),
+        event_retention_days: env
+            .number("DAYBOOK_EVENT_RETENTION_DAYS", DynamoSettings::default().event_retention_days)?,
+        submission_retention_days: env
+            .number("DAYBOOK_SUBMISSION_RETENTION_DAYS", DynamoSettings::default().submission_retention_days)?,
+    };
+    let masking = redactor.clone();
+    ground.log.mask_with(move |text| masking.text(text).into_owned());
+    let (firehose, s3, _) = targets.log(ground).await;
+    let sink = Arc::new(Fallback::new(FirehoseSink::new(firehose), s3, ground.deadline.clone()));
+    let config = sdk::config().await;
+    let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_s3::Client::new(&config));
+    let system = System::real();
+    let api = Api::new(Parts {
+        settings,
+        redactor,
+        cursors: Cursors::new(key.derive("cursors")),
+        // Ids of two processes differ by their random bits; no order between processes is promised.
+        ids: EventIds::default(),
+        system,
+        store: Arc::new(DynamoStore::new(dynamodb, s3, store, system, ground.deadline.clone())),
+        sink: Arc::clone(&sink) as _,
+        queries: None,
+    });
+    Ok((api, sink))
+}
+
+fn installation_key(env: &Env) -> Result<InstallationKey, Refusal> {
+    let name = "DAYBOOK_INSTALLATION_KEY";
+    env.required(name, "the installation's key, 64 hex digits that never change, such as from openssl rand -hex 32")?;
+    let key = env.read(name, str::parse)?;
+    key.ok_or_else(|| Refusal::new(format!("{name} is not set")))
+}
+
+fn settings(env: &Env, environment: String) -> Result<Settings, Refusal> {
+    let default = Settings::default();
+    let hours: u16 = env.number("DAYBOOK_IDEMPOTENCY_HOURS", 24)?;
+    Ok(Settings {
+        service: env.optional("DAYBOOK_SERVICE").map_or(default.service, str::to_owned),
+        environment,
+        region: env.optional("AWS_REGION").map(str::to_owned),
+        ingest_path: "direct".to_owned(),
+        change_path: "stream".to_owned(),
+        base_path: env.read("DAYBOOK_BASE_PATH", settings::base_path)?.unwrap_or_default(),
+        cors_origins: env.list("DAYBOOK_CORS_ORIGINS", settings::origin)?,
+        api_keys: env.list("DAYBOOK_API_KEYS", str::parse)?,
+        require_if_match: env.flag("DAYBOOK_REQUIRE_IF_MATCH")?,
+        largest_answer: Some(LARGEST_ANSWER),
+        idempotency_seconds: i64::from(hours) * 3_600,
+        ..Settings::default()
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_and_refused_by_name() {
+        let env = Env::of([
+            ("AWS_REGION", "eu-west-1"),
+            ("DAYBOOK_BASE_PATH", "/v1/"),
+            ("DAYBOOK_CORS_ORIGINS", "https://a.example, https://b.example"),
+            ("DAYBOOK_API_KEYS", &format!("web:acme:{}", "ab".repeat(32))),
+            ("DAYBOOK_IDEMPOTENCY_HOURS", "48"),
+        ]);
+        let read = settings(&env, "staging".to_owned()).unwrap();
+        assert_eq!((read.base_path.as_str(), read.cors_origins.len(), read.idempotency_seconds), ("/v1", 2, 172_800));
+        assert_eq!((read.api_keys[0].id.as_str(), read.api_keys[0].tenant.as_str()), ("web", "acme"));
+        assert_eq!((read.region.as_deref(), read.environment.as_str()), (Some("eu-west-1"), "staging"));
+        assert_eq!((read.ingest_path.as_str(), read.change_path.as_str()), ("direct", "stream"));
+        let check = |name: &str, value: &str, expect: &str| {
+            let refusal = settings(&Env::of([(name, value)]), String::new()).unwrap_err().to_string();
+            assert!(refusal.starts_with(name) && refusal.contains(expect), "{refusal}");
+            assert!(!refusal.contains("s3cret"), "{refusal}");
+        };
+        check("DAYBOOK_BASE_PATH", "v1", "must begin with a slash");
+        check("DAYBOOK_CORS_ORIGINS", "https://*.example", "is no origin");
+        check("DAYBOOK_API_KEYS", "web:acme:s3cret", "write each as id:tenant:sha256");
+        check("DAYBOOK_REQUIRE_IF_MATCH", "yes", "neither true nor false");
+        check("DAYBOOK_IDEMPOTENCY_HOURS", "-1", "is no number");
+        let key = installation_key(&Env::of([("DAYBOOK_INSTALLATION_KEY", "s3cret")])).unwrap_err().to_string();
+        assert_eq!(key, "DAYBOOK_INSTALLATION_KEY: must hold 64 hex digits");
+    }
+}

@@ -1,0 +1,71 @@
+//! The function `ingest`: a gateway's event in, a recorded answer out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cloud::{Failure, Function, Ground, Invocation, Refusal, Unit};
+use serde_json::value::RawValue;
+
+use super::config::{self, Sink};
+use crate::api::Api;
+use crate::http::Response;
+use crate::http::gateway::{Invoked, Reply, receive};
+use crate::system::System;
+
+/// Answers gateways' events.
+///
+/// Whatever the event, the invocation succeeds: what is wrong with a request, or with the store, is told by the answer.
+pub struct IngestFunction {
+    api: Api,
+    sink: Arc<Sink>,
+    ground: Ground,
+    /// Fallback writes that have been counted.
+    counted: AtomicU64,
+}
+
+impl IngestFunction {
+    /// Reads the settings and makes the clients; makes no request.
+    ///
+    /// # Errors
+    /// A setting is missing or makes no sense.
+    pub async fn build(ground: &Ground) -> Result<Self, Refusal> {
+        let (api, sink) = config::api(ground).await?;
+        Ok(Self { api, sink, ground: ground.clone(), counted: AtomicU64::new(0) })
+    }
+
+    fn count(&self, response: &Response, started: u64) {
+        let metrics = &self.ground.metrics;
+        let status = response.status();
+        metrics.count("Requests", 1);
+        metrics.count("ClientErrors", u64::from((400..500).contains(&status)));
+        metrics.count("ServerErrors", u64::from(status >= 500));
+        metrics.count("Unrecorded", u64::from(response.event_id().is_none()));
+        metrics.count("IdempotentReplays", u64::from(response.header("idempotency-replayed").is_some()));
+        let used = self.sink.used();
+        metrics.count("FallbackWrites", used - self.counted.swap(used, Ordering::Relaxed));
+        let micros = (System::real().monotonic)().saturating_sub(started);
+        let micros = u32::try_from(micros).unwrap_or(u32::MAX);
+        metrics.record("Duration", Unit::Milliseconds, f64::from(micros) / 1_000.0);
+    }
+}
+
+impl Function for IngestFunction {
+    type Answer = Reply;
+
+    async fn handle(&self, event: Box<RawValue>, invocation: &Invocation) -> Result<Reply, Failure> {
+        let arrival = self.api.arrival();
+        let invoked = Invoked {
+            arrival,
+            invocation_id: invocation.request_id.clone(),
+            trace_id: invocation.trace_id.clone(),
+            cold_start: invocation.cold_start,
+        };
+        let (received, shape) = receive(event.get(), self.api.base_path(), invoked);
+        if let Some(request_id) = &received.request_id {
+            self.ground.log.correlate(request_id);
+        }
+        let response = self.api.handle(received).await;
+        self.count(&response, arrival.started);
+        Ok(shape.reply(response))
+    }
+}

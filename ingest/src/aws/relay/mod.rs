@@ -1,0 +1,176 @@
+//! The function `relay`: changes from the table's stream into the raw log.
+
+mod batch;
+mod poison;
+
+use std::time::Duration;
+
+use cloud::{Deadline, Failure, Function, Ground, Invocation, Refusal};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::config::Targets;
+use super::objects::Objects;
+use super::{FirehoseLines, S3Sink, pack};
+use crate::error::{Error, ErrorKind, Result};
+use crate::system::System;
+use batch::{Batch, Change, Content};
+
+/// Least time in which something new is begun: what is begun should end.
+const LEAST_TIME: Duration = Duration::from_millis(250);
+
+/// Relays the changes of a stream's batches, in their order, at least once.
+///
+/// What Firehose does not take goes into a raw object of its own. What is no change's line is kept in quarantine with
+/// its reason, and the rest goes on. The first thing that can be neither relayed nor kept ends the batch: the stream
+/// starts again from there, and a line that comes twice is in the table once (I2).
+#[derive(Debug)]
+pub struct RelayFunction {
+    firehose: FirehoseLines,
+    objects: S3Sink,
+    quarantine: Objects,
+    ground: Ground,
+    system: System,
+}
+
+/// Which part of a batch is to come again: from the first of these on.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failures {
+    batch_item_failures: Vec<ItemFailure>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemFailure {
+    /// A record's sequence number; an empty one is the whole batch.
+    item_identifier: String,
+}
+
+impl RelayFunction {
+    /// Reads the settings and makes the clients; makes no request.
+    ///
+    /// # Errors
+    /// A setting is missing or makes no sense.
+    pub async fn build(ground: &Ground) -> Result<Self, Refusal> {
+        let targets = Targets::read(&ground.env)?;
+        let (firehose, objects, quarantine) = targets.log(ground).await;
+        Ok(Self { firehose, objects, quarantine, ground: ground.clone(), system: System::real() })
+    }
+
+    /// Relays a batch; gives the sequence number of the first record that is to come again.
+    async fn relay(&self, batch: &Batch) -> Option<String> {
+        let mut rest = &batch.changes[..];
+        while let Some(first) = rest.first() {
+            let (done, next) = rest.split_at(together(rest));
+            let relayed = match &first.content {
+                _ if is_over(&self.ground.deadline) => {
+                    Err(Error::new(ErrorKind::Unavailable, "the time is nearly over"))
+                }
+                Content::Line { .. } => self.put(done).await,
+                Content::Poison { reason } => self.keep(batch, first, reason).await,
+            };
+            if let Err(error) = relayed {
+                tracing::error!(%error, records = rest.len(), "changes could not be relayed; they come again");
+                self.ground.metrics.count("RelayFailures", rest.len() as u64);
+                return Some(first.sequence.clone());
+            }
+            rest = next;
+        }
+        None
+    }
+
+    /// Hands lines to Firehose, in half of the time that is left; where that fails, writes them as one object.
+    async fn put(&self, changes: &[Change]) -> Result<()> {
+        let lines = || changes.iter().filter_map(Change::line);
+        let slow = |_| Error::new(ErrorKind::Unavailable, "Firehose took more than half of the time");
+        let put = self.firehose.put(lines());
+        let put = match self.ground.deadline.remaining() {
+            Some(left) => tokio::time::timeout(left / 2, put).await.unwrap_or_else(|elapsed| Err(slow(elapsed))),
+            None => put.await,
+        };
+        if let Err(error) = put {
+            tracing::warn!(%error, lines = changes.len(), "Firehose failed; the lines go to an object of their own");
+            self.ground.metrics.count("FallbackWrites", 1);
+            self.objects.put_lines(changes.first().map_or("", |first| &first.event_id), lines()).await?;
+        }
+        self.ground.metrics.count("RelayedLines", changes.len() as u64);
+        Ok(())
+    }
+
+    async fn keep(&self, batch: &Batch, change: &Change, reason: &str) -> Result<()> {
+        tracing::error!(
+            sequence = change.sequence,
+            reason,
+            "a record of the stream is no change; it is kept in quarantine"
+        );
+        let object = poison::object(batch, change, reason, (self.system.now)())?;
+        self.quarantine.put(&object.key, object.body).await?;
+        self.ground.metrics.count("PoisonRecords", 1);
+        Ok(())
+    }
+}
+
+/// How many of the first changes go together: lines as far as one call of Firehose holds them, else one.
+fn together(changes: &[Change]) -> usize {
+    let mut bytes = 0;
+    let fit = changes.iter().take_while(|change| {
+        // With its line feed; half a record is what packing may leave free at the end of each.
+        bytes += change.line().map_or(usize::MAX / 2, |line| line.len() + 1);
+        bytes <= pack::CALL - pack::RECORD
+    });
+    fit.count().max(1)
+}
+
+fn is_over(deadline: &Deadline) -> bool {
+    deadline.remaining().is_some_and(|left| left < LEAST_TIME)
+}
+
+impl Function for RelayFunction {
+    type Answer = Failures;
+
+    async fn handle(&self, event: Box<RawValue>, _: &Invocation) -> std::result::Result<Failures, Failure> {
+        let batch = Batch::read(event.get())?;
+        let first = self.relay(&batch).await;
+        let batch_item_failures = first.into_iter().map(|item_identifier| ItemFailure { item_identifier }).collect();
+        Ok(Failures { batch_item_failures })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(size: Option<usize>) -> Change {
+        let content = match size {
+            Some(size) => Content::Line { line: vec![b'x'; size] },
+            None => Content::Poison { reason: "poison".to_owned() },
+        };
+        Change { sequence: String::new(), event_id: String::new(), number: 1, content, record: "{}".to_owned() }
+    }
+
+    #[test]
+    fn lines_go_together_as_far_as_a_call_and_poison_alone() {
+        let check = |sizes: &[Option<usize>], expect: usize| {
+            let changes: Vec<Change> = sizes.iter().copied().map(change).collect();
+            assert_eq!(together(&changes), expect, "{sizes:?}");
+        };
+        let most = pack::CALL - pack::RECORD;
+        check(&[Some(1), Some(2), None, Some(3)], 2);
+        check(&[None, Some(1)], 1);
+        check(&[None, None], 1);
+        check(&[Some(most - 3), Some(1), Some(1)], 2);
+        check(&[Some(2 * most), Some(1)], 1);
+    }
+
+    #[test]
+    fn nothing_new_is_begun_when_the_time_is_nearly_over() {
+        let deadline = Deadline::default();
+        assert!(!is_over(&deadline));
+        let now = tokio::time::Instant::now().into_std();
+        deadline.set(Some(now + Duration::from_secs(60)));
+        assert!(!is_over(&deadline));
+        deadline.set(Some(now + Duration::from_millis(100)));
+        assert!(is_over(&deadline));
+    }
+}
