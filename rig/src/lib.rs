@@ -6,3 +6,4 @@ pub mod oracle;
 pub mod plan;
 pub mod proxy;
 pub mod random;
+pub mod runtime_api;

@@ -144,13 +144,6 @@ mod tests {
     }
 
     #[test]
-    fn a_line_whose_place_in_the_stream_is_not_told_is_still_a_line() {
-        let mut record = record("7", b"{}");
-        record["dynamodb"]["SequenceNumber"] = json!(7);
-        assert_eq!(read(&[record]), [(String::new(), Ok(b"{}".to_vec()))]);
-    }
-
-    #[test]
     fn other_items_and_writes_are_no_changes() {
         let altered = |pointer: &str, value: &str| {
             let mut record = record("7", b"{}");

@@ -1,0 +1,8 @@
+//! The functions' real binaries, behind a Runtime API, on the emulators. Run by `rig/emulators/with`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod config;
+mod ingest;
+mod relay;
+mod world;
