@@ -141,9 +141,10 @@ impl<F: Function> Around<F> {
         deadline.set(Some(now.0 + time_for_work(Duration::from_millis(context.deadline), now.1)));
         log.begin(keys(&invocation));
         metrics.count("ColdStarts", u64::from(invocation.cold_start));
-        let handled = match std::panic::catch_unwind(AssertUnwindSafe(|| self.function.handle(event, &invocation))) {
-            // Boxed: SDK calls nest so deep that the compiler cannot lay them out in one piece with the loop.
-            Ok(work) => AssertUnwindSafe(Box::pin(work)).catch_unwind().await,
+        // Boxed: SDK calls nest so deep that the compiler cannot lay them out in one piece with the loop.
+        let work = || Box::pin(self.function.handle(event, &invocation));
+        let handled = match std::panic::catch_unwind(AssertUnwindSafe(work)) {
+            Ok(work) => AssertUnwindSafe(work).catch_unwind().await,
             Err(panic) => Err(panic),
         };
         let answer = handled.map_or_else(|_| Err(panicked()), |handled| handled.map_err(|error| failed(&*error)));

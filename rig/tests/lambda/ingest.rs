@@ -22,7 +22,11 @@ async fn every_gateway_s_requests_are_carried_out_and_recorded() {
         let read = world.answer(&request(kind, "GET", &path, "")).await;
         assert_eq!((&read["statusCode"], &body(&read)["task"]), (&json!(200), &json!("a")), "{kind}: {read}");
         let updated = world.answer(&request(kind, "PUT", &path, r#"{"task":"b"}"#)).await;
-        assert_eq!((&updated["statusCode"], &body(&updated)["version"]), (&json!(200), &json!(2)), "{kind}: {updated}");
+        assert_eq!(
+            (&updated["statusCode"], &body(&updated)["task"]["version"]),
+            (&json!(200), &json!(2)),
+            "{kind}: {updated}"
+        );
         let submitted = world.answer(&request(kind, "POST", "/data", r#"{"user_id":"u","message":"m"}"#)).await;
         assert_eq!(submitted["statusCode"], 201, "{kind}: {submitted}");
         let unknown = world.answer(&request(kind, "GET", "/assets/%2e%2e/x", "")).await;
