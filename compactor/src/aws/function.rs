@@ -88,6 +88,8 @@ impl CompactorFunction {
 }
 
 impl Function for CompactorFunction {
+    type Answer = Box<RawValue>;
+
     async fn handle(&self, event: Box<RawValue>, _: &Invocation) -> std::result::Result<Box<RawValue>, Failure> {
         let forced = is_forced(event.get())?;
         let summary = match self.deadline.bound(self.compact(forced)).await {
