@@ -70,6 +70,7 @@ impl Req {
         Received {
             arrival,
             method: self.method.clone(),
+            mount: String::new(),
             path: self.path.clone(),
             query: self.query.clone(),
             headers: headers.collect::<HeaderMap>(),
