@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use cloud::{Env, Ground, Refusal, sdk};
+use cloud::sdk::{self, SdkConfig};
+use cloud::{Deadline, Env, Ground, Refusal};
 use event::EventIds;
 use event::redact::{Redactor, Rules};
 
@@ -21,10 +22,12 @@ const LARGEST_ANSWER: usize = (6 << 20) - (64 << 10);
 pub type Sink = Fallback<FirehoseSink, S3Sink>;
 
 /// Where both functions write.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Targets {
-    bucket: String,
-    stream: String,
+    /// The installation's bucket.
+    pub bucket: String,
+    /// The Firehose stream of the raw log.
+    pub stream: String,
 }
 
 impl Targets {
@@ -38,10 +41,10 @@ impl Targets {
     }
 
     /// The log: Firehose, and objects of the bucket where it fails.
-    pub async fn log(self, ground: &Ground) -> (FirehoseLines, S3Sink, Objects) {
-        let (config, system, deadline) = (sdk::config().await, System::real(), &ground.deadline);
-        let s3 = aws_sdk_s3::Client::new(&config);
-        let firehose = aws_sdk_firehose::Client::new(&config);
+    pub(super) fn log(self, config: &SdkConfig, deadline: &Deadline) -> (FirehoseLines, S3Sink, Objects) {
+        let system = System::real();
+        let s3 = aws_sdk_s3::Client::new(config);
+        let firehose = aws_sdk_firehose::Client::new(config);
         (
             FirehoseLines::new(firehose, self.stream, system, deadline.clone()),
             S3Sink::new(s3.clone(), self.bucket.clone(), system, deadline.clone()),
@@ -70,9 +73,9 @@ pub async fn api(ground: &Ground) -> Result<(Api, Arc<Sink>), Refusal> {
     };
     let masking = redactor.clone();
     ground.log.mask_with(move |text| masking.text(text).into_owned());
-    let (firehose, s3, _) = targets.log(ground).await;
-    let sink = Arc::new(Fallback::new(FirehoseSink::new(firehose), s3, ground.deadline.clone()));
     let config = sdk::config().await;
+    let (firehose, s3, _) = targets.log(&config, &ground.deadline);
+    let sink = Arc::new(Fallback::new(FirehoseSink::new(firehose), s3, ground.deadline.clone()));
     let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_s3::Client::new(&config));
     let system = System::real();
     let api = Api::new(Parts {

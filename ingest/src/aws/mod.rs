@@ -20,6 +20,7 @@ mod store;
 pub mod table;
 
 pub use audit::{Found, StoreAudit};
+pub use config::Targets;
 pub use fallback::Fallback;
 pub use firehose::{FirehoseLines, FirehoseSink};
 pub use function::IngestFunction;

@@ -121,6 +121,11 @@ impl Flow {
         &self.past.clients.s3
     }
 
+    /// A client of DynamoDB that no fault meets.
+    pub fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        &self.past.clients.dynamodb
+    }
+
     /// The store as no fault meets it.
     pub fn store(&self) -> &DynamoStore {
         &self.past.store

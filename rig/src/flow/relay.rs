@@ -1,10 +1,8 @@
 //! From the stream to Firehose, as Lambda drives it.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use cloud::Deadline;
-use ingest::System;
-use ingest::aws::{FirehoseLines, S3Sink, line_of};
+use cloud::{Deadline, Function, Invocation, Metrics};
+use ingest::aws::{RelayFunction, Targets};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{BATCH, Batch, Flow};
@@ -14,14 +12,16 @@ impl Flow {
     /// is, and comes again the next time.
     ///
     /// # Errors
-    /// A batch failed as a whole.
+    /// A batch failed, as a whole or from some record on.
     pub async fn relay(&self) -> Result<usize, String> {
         let mut stream = self.stream.lock().await;
         let mut read = 0;
         for batch in stream.next(BATCH).await? {
             let answer = self.handle(&batch).await?;
             read += batch.read();
-            stream.answered(&batch, &answer)?;
+            if let Some(failed) = stream.answered(&batch, &answer)? {
+                return Err(format!("the batch comes again from record {failed} on"));
+            }
         }
         Ok(read)
     }
@@ -41,33 +41,18 @@ impl Flow {
     async fn handle(&self, batch: &Batch) -> Result<Value, String> {
         match batch.is_empty() {
             true => Ok(json!({})),
-            false => self.invoke_relay(&batch.event()).await,
+            false => self.invoke(batch).await,
         }
     }
-}
 
-impl Flow {
-    /// The road of a batch, until the relay's own function is here to take it: into Firehose, else into one object.
-    async fn invoke_relay(&self, event: &Value) -> Result<Value, String> {
-        let (system, deadline) = (System::real(), Deadline::default());
-        let lines = lines(event)?;
-        let firehose = aws_sdk_firehose::Client::new(&self.settings);
-        let firehose = FirehoseLines::new(firehose, &self.names.delivery, system, deadline.clone());
-        if firehose.put(&lines).await.is_err() {
-            let s3 = S3Sink::new(aws_sdk_s3::Client::new(&self.settings), &self.names.bucket, system, deadline);
-            s3.put_lines("relay", &lines).await.map_err(|error| error.to_string())?;
-        }
-        Ok(json!({ "batchItemFailures": [] }))
+    /// A new instance for each batch, as after a cold start.
+    async fn invoke(&self, batch: &Batch) -> Result<Value, String> {
+        let targets = Targets { bucket: self.names.bucket.clone(), stream: self.names.delivery.clone() };
+        let (deadline, metrics) = (Deadline::default(), Metrics::new("relay", "test"));
+        let relay = RelayFunction::new(&self.settings, targets, deadline, metrics);
+        let event = RawValue::from_string(batch.event().to_string()).expect("JSON");
+        let invocation = Invocation { request_id: "1".to_owned(), trace_id: None, cold_start: true };
+        let answer = relay.handle(event, &invocation).await.map_err(|error| error.to_string())?;
+        serde_json::to_value(answer).map_err(|error| error.to_string())
     }
-}
-
-/// The lines that a batch's items hold.
-fn lines(event: &Value) -> Result<Vec<Vec<u8>>, String> {
-    let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let line = |record: &Value| {
-        let image = &record["dynamodb"]["NewImage"];
-        let packed = image["line"]["B"].as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
-        line_of(&packed, image["dictionary"]["N"].as_str().unwrap_or_default()).map_err(|error| error.to_string())
-    };
-    records.iter().map(line).collect()
 }

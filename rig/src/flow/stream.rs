@@ -45,11 +45,6 @@ impl Batch {
     pub fn read(&self) -> usize {
         self.read
     }
-
-    /// The sequence number of a record.
-    pub fn sequence_number(&self, index: usize) -> Option<&str> {
-        self.records.get(index).map(|(number, _)| number.as_str())
-    }
 }
 
 impl Stream {
@@ -97,11 +92,12 @@ impl Stream {
         Ok(None)
     }
 
-    /// Moves on as the function's answer says: past the batch, or up to the first record that is reported as failed.
+    /// Moves on as the function's answer says: past the batch, or up to the first record that is reported as failed,
+    /// whose index it gives.
     ///
     /// # Errors
     /// The answer names a record that the batch does not have: Lambda would take the whole batch for failed.
-    pub fn answered(&mut self, batch: &Batch, answer: &Value) -> Result<(), String> {
+    pub fn answered(&mut self, batch: &Batch, answer: &Value) -> Result<Option<usize>, String> {
         let failures = answer["batchItemFailures"].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut first = None;
         for failure in failures {
@@ -110,16 +106,14 @@ impl Stream {
             let index = index.ok_or_else(|| format!("the batch has no record {failed:?}"))?;
             first = Some(first.map_or(index, |first: usize| first.min(index)));
         }
-        match first {
-            None => {
-                self.handled.insert(batch.shard.clone(), batch.last.clone());
-            }
-            Some(0) => {}
-            Some(index) => {
-                self.handled.insert(batch.shard.clone(), batch.records[index - 1].0.clone());
-            }
+        let handled = match first {
+            None => Some(&batch.last),
+            Some(index) => index.checked_sub(1).map(|before| &batch.records[before].0),
+        };
+        if let Some(last) = handled {
+            self.handled.insert(batch.shard.clone(), last.clone());
         }
-        Ok(())
+        Ok(first)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rows "Firehose", "stream" and "relay" of the fault table.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use rig::flow::Req;
 use rig::plan::{Fault, Plan};
 
@@ -90,6 +91,31 @@ async fn duplicate_replayed_batch() {
     }
     let (sums, evidence) = world.judge().await;
     assert_eq!((evidence.counts.lines, evidence.counts.rows, sums.duplicates), (8, 2, 6));
+}
+
+/// A record that is no change's line is kept with its reason, and the others go on; a failure afterwards gives back what
+/// comes after it, and nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn poison_record() {
+    let world = World::new().await;
+    world.task().await;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let poison = world.flow.dynamodb().put_item().table_name(world.flow.table()).item("pk", text("T#default#task#x"));
+    let poison = poison.item("sk", text("E#000000000001")).item("dictionary", AttributeValue::N("1".to_owned()));
+    poison.item("line", AttributeValue::B(b"not deflated".to_vec().into())).send().await.unwrap();
+    world.task().await;
+    // The first line gets through, the poison is kept, the second line finds both roads closed.
+    world.flow.proxy.play(Plan::none().during(PUT.0, 2..=4, Fault::Unavailable).always(FALLBACK, Fault::Unavailable));
+    let failed = world.flow.relay().await.unwrap_err();
+    assert!(failed.ends_with("record 2 on"), "{failed}");
+    let (sums, evidence) = world.judge().await;
+    assert_eq!((sums.types["task.created"], sums.duplicates, evidence.counts.quarantined), (2, 0, 0));
+    let raw = world.flow.raw();
+    let kept = raw.list_quarantine().await.unwrap();
+    let [object] = kept.as_slice() else { panic!("{kept:?}") };
+    let lines = compactor::read_quarantine(&raw, &object.key).await.unwrap();
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    assert!(line.reason.contains("damaged") && line.text.as_ref().is_some_and(|it| it.contains("T#default#task#x")));
 }
 
 /// The relay's answer to Lambda is lost with it, after Firehose has the lines.

@@ -5,7 +5,8 @@ mod poison;
 
 use std::time::Duration;
 
-use cloud::{Deadline, Failure, Function, Ground, Invocation, Refusal};
+use cloud::sdk::{self, SdkConfig};
+use cloud::{Deadline, Failure, Function, Ground, Invocation, Metrics, Refusal};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -29,7 +30,8 @@ pub struct RelayFunction {
     firehose: FirehoseLines,
     objects: S3Sink,
     quarantine: Objects,
-    ground: Ground,
+    deadline: Deadline,
+    metrics: Metrics,
     system: System,
 }
 
@@ -54,8 +56,13 @@ impl RelayFunction {
     /// A setting is missing or makes no sense.
     pub async fn build(ground: &Ground) -> Result<Self, Refusal> {
         let targets = Targets::read(&ground.env)?;
-        let (firehose, objects, quarantine) = targets.log(ground).await;
-        Ok(Self { firehose, objects, quarantine, ground: ground.clone(), system: System::real() })
+        Ok(Self::new(&sdk::config().await, targets, ground.deadline.clone(), ground.metrics.clone()))
+    }
+
+    /// The function on clients of these settings.
+    pub fn new(sdk: &SdkConfig, targets: Targets, deadline: Deadline, metrics: Metrics) -> Self {
+        let (firehose, objects, quarantine) = targets.log(sdk, &deadline);
+        Self { firehose, objects, quarantine, deadline, metrics, system: System::real() }
     }
 
     /// Relays a batch; gives the sequence number of the first record that is to come again.
@@ -64,15 +71,13 @@ impl RelayFunction {
         while let Some(first) = rest.first() {
             let (done, next) = rest.split_at(together(rest));
             let relayed = match &first.content {
-                _ if is_over(&self.ground.deadline) => {
-                    Err(Error::new(ErrorKind::Unavailable, "the time is nearly over"))
-                }
+                _ if is_over(&self.deadline) => Err(Error::new(ErrorKind::Unavailable, "the time is nearly over")),
                 Content::Line { .. } => self.put(done).await,
                 Content::Poison { reason } => self.keep(batch, first, reason).await,
             };
             if let Err(error) = relayed {
                 tracing::error!(%error, records = rest.len(), "changes could not be relayed; they come again");
-                self.ground.metrics.count("RelayFailures", rest.len() as u64);
+                self.metrics.count("RelayFailures", rest.len() as u64);
                 return Some(first.sequence.clone());
             }
             rest = next;
@@ -85,16 +90,16 @@ impl RelayFunction {
         let lines = || changes.iter().filter_map(Change::line);
         let slow = |_| Error::new(ErrorKind::Unavailable, "Firehose took more than half of the time");
         let put = self.firehose.put(lines());
-        let put = match self.ground.deadline.remaining() {
+        let put = match self.deadline.remaining() {
             Some(left) => tokio::time::timeout(left / 2, put).await.unwrap_or_else(|elapsed| Err(slow(elapsed))),
             None => put.await,
         };
         if let Err(error) = put {
             tracing::warn!(%error, lines = changes.len(), "Firehose failed; the lines go to an object of their own");
-            self.ground.metrics.count("FallbackWrites", 1);
+            self.metrics.count("FallbackWrites", 1);
             self.objects.put_lines(changes.first().map_or("", |first| &first.event_id), lines()).await?;
         }
-        self.ground.metrics.count("RelayedLines", changes.len() as u64);
+        self.metrics.count("RelayedLines", changes.len() as u64);
         Ok(())
     }
 
@@ -106,7 +111,7 @@ impl RelayFunction {
         );
         let object = poison::object(batch, change, reason, (self.system.now)())?;
         self.quarantine.put(&object.key, object.body).await?;
-        self.ground.metrics.count("PoisonRecords", 1);
+        self.metrics.count("PoisonRecords", 1);
         Ok(())
     }
 }
