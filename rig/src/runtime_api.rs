@@ -162,11 +162,11 @@ impl FunctionProcess {
     }
 }
 
-/// A function's binary, beside the test's own.
-fn binary(name: &str) -> PathBuf {
+/// A program of the workspace, beside the test's own.
+pub(crate) fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.ancestors().nth(2).unwrap().join(name);
-    assert!(path.exists(), "{} is missing: cargo build -p ingest --features ingest/aws --bin {name}", path.display());
+    assert!(path.exists(), "{} is missing: `make test-aws` builds it first, by cargo build --bins", path.display());
     path
 }
 

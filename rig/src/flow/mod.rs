@@ -29,6 +29,7 @@ use tokio::sync::Mutex;
 
 use crate::fixtures::{Clients, unique};
 use crate::proxy::{Proxy, Upstreams};
+use crate::runtime_api::binary;
 
 pub use self::request::Req;
 pub use self::stream::{Batch, Stream};
@@ -155,6 +156,17 @@ impl Flow {
     /// The raw log as the compactor reads it.
     pub fn raw(&self) -> Arc<dyn RawLog> {
         Arc::new(compactor::aws::raw_log(&self.settings, &self.names.bucket))
+    }
+
+    /// Runs `daybook verify --repair`, the program itself, which finds everything in order or puts it in order.
+    pub async fn sweep(&self) {
+        let Names { table, bucket, database, .. } = &self.names;
+        let mut program = tokio::process::Command::new(binary("daybook"));
+        program.args(["verify", "--aws", "--engine", "local", "--repair"]).kill_on_drop(true);
+        program.args(["--table", table, "--bucket", bucket, "--database", database]);
+        let output = program.output().await.unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{out}{err}");
     }
 
     /// Lets faults end, and what is under way arrive: everything is relayed and compacted when it returns.

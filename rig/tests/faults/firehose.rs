@@ -131,3 +131,24 @@ async fn crash_after_firehose_accepted() {
     let (sums, evidence) = world.judge().await;
     assert_eq!((evidence.counts.lines, evidence.counts.rows, sums.duplicates), (3, 1, 2));
 }
+
+/// What the stream has forgotten is still in the table: a sweep finds what the log lacks, and relays it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn down_longer_than_24_h() {
+    let world = World::new().await;
+    let path = world.task().await;
+    world.send(200, Req::put(&path, r#"{"task":"b"}"#)).await;
+    world.send(201, Req::post("/data", r#"{"user_id":"u","message":"m"}"#)).await;
+    for relayed in [3, 0] {
+        let before = world.flow.evidence().await.counts.lines;
+        world.flow.sweep().await;
+        world.flow.compact().await.unwrap();
+        let counts = world.flow.evidence().await.counts;
+        assert_eq!(counts.lines - before, relayed, "what is in the log already is not relayed again");
+    }
+    let types: Vec<String> = world.flow.evidence().await.rows.into_iter().map(|row| row.event_type).collect();
+    assert_eq!(types, ["task.created", "task.updated", "data.submitted"]);
+    // Should the stream come back, its lines are known.
+    let (sums, _) = world.judge().await;
+    assert_eq!(sums.duplicates, 3);
+}
