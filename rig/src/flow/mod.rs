@@ -25,6 +25,7 @@ use ingest::http::Response;
 use ingest::http::cursor::Cursors;
 use ingest::store::EventSink;
 use ingest::{Api, Parts, Settings, System};
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use crate::fixtures::{Clients, unique};
@@ -176,16 +177,24 @@ impl Flow {
         self.compact().await.expect("the compactor works when nothing fails");
     }
 
-    /// Removes what the stand-ins have of it, for tests that need many: moto takes no more than 50 delivery streams.
-    pub async fn remove(self) {
+    /// Removes what the stand-ins have little room for: moto takes no more than 50 delivery streams at a time.
+    async fn remove(&self) {
         let Clients { dynamodb, firehose, .. } = &self.past.clients;
-        firehose.delete_delivery_stream().delivery_stream_name(&self.names.delivery).send().await.unwrap();
-        dynamodb.delete_table().table_name(&self.names.table).send().await.unwrap();
+        // A test that has failed has said so already.
+        let _ = firehose.delete_delivery_stream().delivery_stream_name(&self.names.delivery).send().await;
+        let _ = dynamodb.delete_table().table_name(&self.names.table).send().await;
     }
 
     async fn lake_past(&self) -> Lake {
         let Names { bucket, database, .. } = &self.names;
         compactor::aws::lake(&self.past.settings, bucket, database).await.expect("a lake")
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        let runtime = Handle::current();
+        tokio::task::block_in_place(|| runtime.block_on(self.remove()));
     }
 }
 

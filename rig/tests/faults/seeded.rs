@@ -59,9 +59,7 @@ async fn play(seed: u64) -> Result<(Sums, usize), String> {
     }
     flow.settle().await;
     let faults = flow.proxy.take().faults();
-    let sums = audit(&ledger.attempts(), &flow.evidence().await)?;
-    flow.remove().await;
-    Ok((sums, faults))
+    Ok((audit(&ledger.attempts(), &flow.evidence().await)?, faults))
 }
 
 /// What goes on beside the requests: relaying and compacting, two of each at a time now and then, and failing as it may.
