@@ -80,7 +80,6 @@ impl Req {
             request_id: None,
             invocation_id: None,
             cold_start: Some(false),
-            mount: String::new(),
         }
     }
 }
