@@ -6,6 +6,7 @@ pub mod codec;
 pub mod column;
 pub mod domain;
 pub mod envelope;
+pub mod gateway;
 pub mod id;
 pub mod key;
 pub mod redact;

@@ -4,6 +4,7 @@
 
 mod codec;
 mod fold;
+mod gateway;
 mod goldens;
 mod ids;
 mod redact;

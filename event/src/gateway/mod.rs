@@ -1,0 +1,12 @@
+//! The API gateway's own access log: a format that is ours, and what a line of it makes in the log of requests.
+//!
+//! The gateway refuses requests that no code of ours ever sees (no key, throttled, too large), and answers in the name
+//! of code that crashed or took too long. Its access log is the only witness of them.
+
+mod format;
+mod line;
+mod witness;
+
+pub use format::Frontend;
+pub use line::Line;
+pub use witness::Source;
