@@ -1,5 +1,6 @@
 //! A run: plan, decode, merge, write, commit; again until what was pending at its start is in the table.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,12 +12,13 @@ use uuid::{Builder, Uuid};
 use crate::commit::{self, Batch, Outcome};
 use crate::decode::decode;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::{ConsumedSet, Counts, Lake};
+use crate::gateway::{Fold, Gateway};
+use crate::lake::{ConsumedSet, Counts, GatewayCounts, Lake};
 use crate::merge::{Merged, merge};
-use crate::plan::{Options, Pending, first_chunk, pending_objects};
+use crate::plan::{Options, Pending, Task, Work, agenda, first_chunk, pending_objects};
 use crate::quarantine;
 use crate::raw::{RawLog, RawObject};
-use crate::rows::Rows;
+use crate::rows::{Part, Rows};
 use crate::write::write;
 
 /// What a run did.
@@ -78,13 +80,14 @@ type Failpoint<'a> = Box<dyn Fn(Step) -> Result<()> + Send + Sync + 'a>;
 pub struct Compaction<'a> {
     lake: &'a Lake,
     raw: Arc<dyn RawLog>,
+    gateway: Option<Arc<Gateway>>,
     options: Options,
     report: Reporter<'a>,
     stop: Stop<'a>,
     failpoint: Failpoint<'a>,
 }
 
-/// Compacts what is pending, if that is worth a commit; see [`Compaction::run`].
+/// Compacts the raw objects that are pending, if that is worth a commit; see [`Compaction::run`].
 ///
 /// # Errors
 /// As [`Compaction::run`].
@@ -115,9 +118,24 @@ fn refuse_a_closed_today(consumed: &ConsumedSet, now: Timestamp) -> Result<()> {
 }
 
 impl<'a> Compaction<'a> {
-    /// A run from `raw` into `lake`.
+    /// A run from `raw` into `lake`; it leaves `gateway/` alone.
     pub fn new(lake: &'a Lake, raw: Arc<dyn RawLog>, options: Options) -> Self {
-        Self { lake, raw, options, report: Box::new(|_| ()), stop: Box::new(|| false), failpoint: Box::new(|_| Ok(())) }
+        Self {
+            lake,
+            raw,
+            gateway: None,
+            options,
+            report: Box::new(|_| ()),
+            stop: Box::new(|| false),
+            failpoint: Box::new(|_| Ok(())),
+        }
+    }
+
+    /// Folds the gateway's own log in, too: requests that have no event of their own become rows.
+    #[must_use]
+    pub fn with_gateway(mut self, gateway: Gateway) -> Self {
+        self.gateway = Some(Arc::new(gateway));
+        self
     }
 
     /// Calls `report` after every object decoded, batch written and commit made.
@@ -154,17 +172,16 @@ impl<'a> Compaction<'a> {
         let mut summary = Summary::default();
         let mut progress = Progress::default();
         let mut conflicts = 0;
-        let (mut table, mut consumed, mut pending) = self.plan(None).await?;
-        refuse_a_closed_today(&consumed, now)?;
-        summary.left = Pending::of(&pending);
+        let mut plan = self.plan(None, now).await?;
+        refuse_a_closed_today(&plan.consumed, now)?;
+        summary.left = Pending::of_work(&plan.work);
         if !summary.left.is_worth_a_commit(now, &self.options) {
             return Ok(summary);
         }
         progress.bytes_total = summary.left.bytes;
-        while !pending.is_empty() && !(self.stop)() {
+        while !plan.work.is_empty() && !(self.stop)() {
             let id = Builder::from_random_bytes(random()).into_uuid();
-            let chunk = Chunk { table: &table, consumed: &consumed, pending: &pending, id, now };
-            match self.compact_chunk(chunk, &mut summary, &mut progress).await? {
+            match self.compact_chunk(Chunk { plan: &plan, id, now }, &mut summary, &mut progress).await? {
                 Outcome::Committed => conflicts = 0,
                 Outcome::Overtaken if conflicts < self.options.max_conflicts => {
                     tracing::debug!(batch_id = %id, "another compactor was faster");
@@ -176,68 +193,70 @@ impl<'a> Compaction<'a> {
                 }
                 Outcome::Failed(error) => return Err(error),
             }
-            (table, consumed, pending) = self.plan(Some(pending)).await?;
-            summary.left = Pending::of(&pending);
+            plan = self.plan(Some(plan.listing), now).await?;
+            summary.left = Pending::of_work(&plan.work);
         }
         Ok(summary)
     }
 
-    /// The table as it is now, its consumed set, and what is pending: all of the log, or what is left of `known`.
-    async fn plan(&self, known: Option<Vec<RawObject>>) -> Result<(Table, ConsumedSet, Vec<RawObject>)> {
+    /// What there is to do at `now`, with all of the log or with what was left of it before.
+    async fn plan(&self, known: Option<Listing>, now: Timestamp) -> Result<Plan> {
         let table = self.lake.load().await?;
         let consumed = ConsumedSet::of(&table).await?;
-        let listing = match known {
+        let known = match known {
             Some(known) => known,
-            None => self.raw.list(consumed.from_day()).await?,
+            None => self.list(consumed.from_day()).await?,
         };
-        let pending = pending_objects(listing, &consumed);
-        Ok((table, consumed, pending))
+        let raw = pending_objects(known.raw, &consumed);
+        let mut gateway = known.gateway;
+        gateway.retain(|object| !consumed.is_settled(&object.key));
+        let work = agenda(&raw, &gateway, &consumed, now, self.options.settle);
+        Ok(Plan { table, consumed, listing: Listing { raw, gateway }, work })
+    }
+
+    async fn list(&self, from_day: Option<&str>) -> Result<Listing> {
+        let raw = self.raw.list(from_day).await?;
+        let gateway = if self.gateway.is_some() { self.raw.list_gateway(from_day).await? } else { Vec::new() };
+        Ok(Listing { raw, gateway })
     }
 
     async fn compact_chunk(&self, chunk: Chunk<'_>, summary: &mut Summary, progress: &mut Progress) -> Result<Outcome> {
         (self.failpoint)(Step::Planned)?;
-        let (rows, taken) = self.decode_chunk(&chunk, progress).await?;
+        let (rows, mut taken) = self.decode_chunk(&chunk, progress).await?;
         (self.failpoint)(Step::Decoded)?;
-        let merged = merge(chunk.table, rows).await?;
+        let merged = merge(&chunk.plan.table, rows).await?;
         (self.failpoint)(Step::Merged)?;
-        if self.lake.load().await?.metadata_location() != chunk.table.metadata_location() {
+        if self.lake.load().await?.metadata_location() != chunk.plan.table.metadata_location() {
             // The fence would find out, too, but only after files were written that nobody will ever name.
             return Ok(Outcome::Overtaken);
         }
         let files = self.write(&chunk, &merged, progress).await?;
         (self.failpoint)(Step::Written)?;
-        let counts = Counts {
-            rows: merged.keys.len() as u64,
-            duplicates: merged.duplicates,
-            objects: taken.objects as u64,
-            lines: taken.lines,
-            quarantined: taken.quarantined,
-        };
+        taken.count(&merged);
         drop(merged);
-        self.commit_chunk(chunk, files, counts, summary, progress).await
+        self.commit_chunk(chunk, files, taken, summary, progress).await
     }
 
     async fn commit_chunk(
         &self,
         chunk: Chunk<'_>,
         files: Vec<DataFile>,
-        counts: Counts,
+        taken: Taken,
         summary: &mut Summary,
         progress: &mut Progress,
     ) -> Result<Outcome> {
-        let (done, left) = chunk.pending.split_at(counts.objects as usize);
-        let left: Vec<&str> = left.iter().map(|object| object.key.as_str()).collect();
-        let days = self.options.look_back_days.max(3);
-        let consumed = chunk.consumed.with(done.iter().map(|object| object.key.as_str()), &left, days);
-        let consumed = commit::write_consumed(chunk.table, &consumed, chunk.id).await?;
+        let (Plan { table, .. }, counts) = (chunk.plan, taken.counts);
+        let done = &chunk.plan.work[..taken.objects];
+        let consumed = chunk.plan.consumed_after(taken.objects, self.options.look_back_days.max(3));
+        let consumed = commit::write_consumed(table, &consumed, chunk.id).await?;
         (self.failpoint)(Step::Consumed)?;
         let (added, bytes_out) = (files.len() as u64, files.iter().map(DataFile::file_size_in_bytes).sum::<u64>());
-        let outcome = commit::commit(self.lake, chunk.table, Batch { id: chunk.id, files, counts, consumed }).await?;
+        let outcome = commit::commit(self.lake, table, Batch { id: chunk.id, files, counts, consumed }).await?;
         if matches!(outcome, Outcome::Committed) {
             (self.failpoint)(Step::Committed)?;
             summary.counts = summary.counts.plus(counts);
             summary.files += added;
-            summary.bytes_in += done.iter().map(|object| object.bytes).sum::<u64>();
+            summary.bytes_in += done.iter().map(|work| work.object.bytes).sum::<u64>();
             summary.bytes_out += bytes_out;
             summary.commits += 1;
             progress.commits += 1;
@@ -250,27 +269,44 @@ impl<'a> Compaction<'a> {
     async fn decode_chunk(&self, chunk: &Chunk<'_>, progress: &mut Progress) -> Result<(Rows, Taken)> {
         // The other half is for the columns being built and written, and for what a decoder needs.
         let most = self.options.memory / 2;
-        let planned = first_chunk(chunk.pending, most);
+        let planned = first_chunk(&chunk.plan.work, most);
         let mut rows = Rows::new(chunk.now);
         let mut taken = Taken::default();
-        for object in chunk.pending.iter().take(planned) {
-            let decoded;
-            (rows, decoded) = decode(&self.raw, object, self.options.limits, rows).await?;
-            if decoded.damaged {
-                tracing::warn!(raw_object = object.key, lines = decoded.lines, "a raw object is damaged");
-            }
+        let mut fold = None;
+        for work in &chunk.plan.work[..planned] {
+            let lines;
+            (rows, lines) = match (work.task, &self.gateway) {
+                (Task::Events, _) | (_, None) => self.decode_events(&work.object, rows, &mut taken.counts).await?,
+                (task, Some(gateway)) => {
+                    let begin = || Fold::begin(&self.raw, self.options.limits, gateway.clone(), &mut rows);
+                    fold.get_or_insert_with(begin).read(&work.object, task, rows).await?
+                }
+            };
             taken.objects += 1;
-            taken.lines += decoded.lines;
-            taken.quarantined += decoded.bad.len();
-            quarantine::keep(&self.raw, decoded.bad).await?;
-            progress.bytes_decoded += object.bytes;
-            progress.lines += decoded.lines;
+            progress.bytes_decoded += work.object.bytes;
+            progress.lines += lines;
             (self.report)(*progress);
             if rows.bytes() >= most {
                 break;
             }
         }
+        if let Some(fold) = fold {
+            taken.gateway_part = Some(fold.part());
+            (rows, taken.counts.gateway) = fold.settle(&chunk.plan.table, rows).await?;
+        }
         Ok((rows, taken))
+    }
+
+    async fn decode_events(&self, object: &RawObject, rows: Rows, counts: &mut Counts) -> Result<(Rows, u64)> {
+        let (rows, decoded) = decode(&self.raw, object, self.options.limits, rows).await?;
+        if decoded.damaged {
+            tracing::warn!(raw_object = object.key, lines = decoded.lines, "a raw object is damaged");
+        }
+        counts.objects += 1;
+        counts.lines += decoded.lines;
+        counts.quarantined += decoded.bad.len();
+        quarantine::keep(&self.raw, decoded.bad).await?;
+        Ok((rows, decoded.lines))
     }
 
     async fn write(&self, chunk: &Chunk<'_>, merged: &Merged, progress: &mut Progress) -> Result<Vec<DataFile>> {
@@ -280,26 +316,69 @@ impl<'a> Compaction<'a> {
             let sum = written.fetch_add(rows, Ordering::Relaxed) + rows;
             (self.report)(Progress { rows_written: sum, ..before });
         };
-        let files = write(chunk.table, merged, &chunk.id.to_string(), &report).await?;
+        let files = write(&chunk.plan.table, merged, &chunk.id.to_string(), &report).await?;
         progress.rows_written = written.into_inner();
         Ok(files)
+    }
+}
+
+/// The objects that a plan knows of: raw ones that are not consumed, gateway ones that are not settled.
+#[derive(Debug)]
+struct Listing {
+    raw: Vec<RawObject>,
+    gateway: Vec<RawObject>,
+}
+
+/// What is to be done with the table as it is.
+#[derive(Debug)]
+struct Plan {
+    table: Table,
+    consumed: ConsumedSet,
+    listing: Listing,
+    work: Vec<Work>,
+}
+
+impl Plan {
+    /// The consumed set once the first `count` pieces of work are done. It closes no day in which anything is left to
+    /// do, be it later.
+    fn consumed_after(&self, count: usize, days: usize) -> ConsumedSet {
+        let (done, left) = self.work.split_at(count);
+        fn key(work: &Work) -> &str {
+            &work.object.key
+        }
+        let settled: BTreeSet<&str> =
+            done.iter().filter(|work| matches!(work.task, Task::Settle | Task::Whole)).map(key).collect();
+        let unsettled = self.listing.gateway.iter().map(|object| object.key.as_str());
+        let left: Vec<&str> = left.iter().map(key).chain(unsettled.filter(|key| !settled.contains(key))).collect();
+        self.consumed.clone().with_settled(settled).with(done.iter().map(key), &left, days)
     }
 }
 
 /// What one commit is planned from.
 #[derive(Debug, Clone, Copy)]
 struct Chunk<'a> {
-    table: &'a Table,
-    consumed: &'a ConsumedSet,
-    pending: &'a [RawObject],
+    plan: &'a Plan,
     id: Uuid,
     now: Timestamp,
 }
 
-/// What was decoded for one commit: the first `objects` of those pending.
+/// What was decoded for one commit: the first `objects` pieces of the work.
 #[derive(Debug, Default)]
 struct Taken {
     objects: usize,
-    lines: u64,
-    quarantined: u64,
+    counts: Counts,
+    /// Where the rows of gateway objects begin, if there are any.
+    gateway_part: Option<Part>,
+}
+
+impl Taken {
+    /// Counts the rows that are new, and those left out.
+    fn count(&mut self, merged: &Merged) {
+        let of_gateway = |part: Part| merged.keys.iter().filter(|key| part.holds(key)).count() as u64;
+        let rows = self.gateway_part.map_or(0, of_gateway);
+        let gateway = &mut self.counts.gateway;
+        *gateway = GatewayCounts { duplicates: gateway.rows - rows, rows, ..*gateway };
+        self.counts.rows = merged.keys.len() as u64 - rows;
+        self.counts.duplicates = merged.duplicates - gateway.duplicates;
+    }
 }

@@ -30,6 +30,9 @@ pub struct Options {
     pub look_back_days: usize,
     /// How often in a row a plan may be overtaken by another compactor's commit. Default 32.
     pub max_conflicts: u32,
+    /// How long after a gateway object's arrival its lines are settled: by then no event of theirs may be under way.
+    /// Default 49 hours: the store's stream keeps an event for 24, Firehose for another 24.
+    pub settle: Duration,
     /// Bounds on what one line and one object may be.
     pub limits: Limits,
 }
@@ -43,6 +46,7 @@ impl Default for Options {
             memory: 512 << 20,
             look_back_days: 4,
             max_conflicts: 32,
+            settle: Duration::from_secs(49 * 3_600),
             limits: Limits::default(),
         }
     }
@@ -71,11 +75,17 @@ pub struct Pending {
 impl Pending {
     /// Sums a listing.
     pub fn of<'a>(objects: impl IntoIterator<Item = &'a RawObject>) -> Self {
-        objects.into_iter().fold(Self::default(), |sum, object| Self {
-            objects: sum.objects + 1,
-            bytes: sum.bytes + object.bytes,
-            oldest: Some(sum.oldest.map_or(object.arrived, |oldest| oldest.min(object.arrived))),
-        })
+        objects.into_iter().fold(Self::default(), |sum, object| sum.and(object.bytes, object.arrived))
+    }
+
+    /// Sums what is to be done.
+    pub(crate) fn of_work(work: &[Work]) -> Self {
+        work.iter().fold(Self::default(), |sum, work| sum.and(work.object.bytes, work.since))
+    }
+
+    fn and(self, bytes: u64, since: Timestamp) -> Self {
+        let oldest = Some(self.oldest.map_or(since, |oldest| oldest.min(since)));
+        Self { objects: self.objects + 1, bytes: self.bytes + bytes, oldest }
     }
 
     /// Whether a commit is worth it now.
@@ -91,14 +101,62 @@ pub fn pending_objects(listing: Vec<RawObject>, consumed: &ConsumedSet) -> Vec<R
     listing.into_iter().filter(|object| !consumed.contains(&object.key)).collect()
 }
 
+/// What is to be done with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// A raw object: its lines are events.
+    Events,
+    /// A gateway object: its refusals are folded in, its other lines are put off.
+    Refusals,
+    /// A gateway object: the lines that were put off are settled.
+    Settle,
+    /// A gateway object: both at once, since it has lain there for long enough.
+    Whole,
+}
+
+/// An object, and what can be done with it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Work {
+    pub(crate) object: RawObject,
+    pub(crate) task: Task,
+    /// Since when that can be done.
+    pub(crate) since: Timestamp,
+}
+
+/// What can be done at `now` with the raw objects that are pending and the gateway objects that are not settled.
+///
+/// Raw objects come first: once a gateway object is reached, every event that was in the log is in the table or in the
+/// same commit, and a line is settled against all of them.
+pub(crate) fn agenda(
+    raw: &[RawObject],
+    gateway: &[RawObject],
+    consumed: &ConsumedSet,
+    now: Timestamp,
+    settle: Duration,
+) -> Vec<Work> {
+    let settle = i64::try_from(settle.as_micros()).unwrap_or(i64::MAX);
+    let events = raw.iter().map(|object| Work { object: object.clone(), task: Task::Events, since: object.arrived });
+    let lines = gateway.iter().filter_map(|object| {
+        let due = Timestamp::from_micros(object.arrived.micros().saturating_add(settle));
+        let (task, since) = match (consumed.contains(&object.key), due <= now) {
+            (false, false) => (Task::Refusals, object.arrived),
+            (false, true) => (Task::Whole, object.arrived),
+            (true, true) => (Task::Settle, due),
+            (true, false) => return None,
+        };
+        Some(Work { object: object.clone(), task, since })
+    });
+    events.chain(lines).collect()
+}
+
 /// How many of the first of `pending` make one chunk within the budget; at least one unless there is none.
 ///
 /// An object is never split: it is consumed as a whole or not at all.
-pub fn first_chunk(pending: &[RawObject], memory: u64) -> usize {
+pub(crate) fn first_chunk(pending: &[Work], memory: u64) -> usize {
     let budget = memory.max(LEAST_CHUNK);
     let mut sum = 0_u64;
-    for (index, object) in pending.iter().enumerate() {
-        sum = sum.saturating_add(object.bytes.saturating_mul(INFLATES_BY));
+    for (index, work) in pending.iter().enumerate() {
+        sum = sum.saturating_add(work.object.bytes.saturating_mul(INFLATES_BY));
         if sum > budget {
             return index.max(1);
         }
@@ -138,7 +196,8 @@ mod tests {
     #[test]
     fn chunks() {
         let check = |sizes: &[u64], memory: u64, expect: usize| {
-            let pending: Vec<_> = sizes.iter().map(|bytes| object("k", *bytes, 0)).collect();
+            let objects: Vec<_> = sizes.iter().map(|bytes| object("k", *bytes, 0)).collect();
+            let pending = agenda(&objects, &[], &ConsumedSet::default(), Timestamp::default(), Duration::ZERO);
             assert_eq!(first_chunk(&pending, memory), expect, "{sizes:?} in {memory}");
         };
         let megabyte = 1 << 20;
@@ -150,6 +209,29 @@ mod tests {
         check(&[1, 100 * megabyte], 12 * megabyte, 1);
         check(&[0, 0, 0], 0, 3);
         check(&[u64::MAX, u64::MAX], 12, 1);
+    }
+
+    #[test]
+    fn a_gateway_object_is_due_twice_and_raw_objects_come_first() {
+        let raw = [object("raw/dt=2026-11-20/hour=00/z", 1, 9)];
+        let gateway = |name: &str, minutes| object(&format!("gateway/dt=2026-11-20/hour=00/{name}"), 1, minutes);
+        let (new, read) = (gateway("new", 7), gateway("read", 8));
+        let consumed = ConsumedSet::default().with([read.key.as_str()], &[], 3);
+        let settle = Duration::from_secs(600);
+        let check = |now: i64, expect: &[(&str, Task, i64)]| {
+            let now = Timestamp::from_micros(now);
+            let work = agenda(&raw, &[new.clone(), read.clone()], &consumed, now, settle);
+            let found: Vec<_> = work.iter().map(|work| (work.object.key.as_str(), work.task, work.since)).collect();
+            let minutes = |minutes: i64| Timestamp::from_micros(minutes * MINUTE);
+            let expect: Vec<_> = expect.iter().map(|(key, task, since)| (*key, *task, minutes(*since))).collect();
+            assert_eq!(found, expect, "at {now}");
+        };
+        let (events, new, read) = ((raw[0].key.as_str(), Task::Events, 9), new.key.as_str(), read.key.as_str());
+        check(17 * MINUTE - 1, &[events, (new, Task::Refusals, 7)]);
+        check(17 * MINUTE, &[events, (new, Task::Whole, 7)]);
+        check(18 * MINUTE - 1, &[events, (new, Task::Whole, 7)]);
+        check(18 * MINUTE, &[events, (new, Task::Whole, 7), (read, Task::Settle, 18)]);
+        check(-MINUTE, &[events, (new, Task::Refusals, 7)]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int32Builder, Int64Builder, RecordBatch,
+    Array, ArrayBuilder, ArrayRef, AsArray, BooleanBuilder, Float64Builder, Int32Builder, Int64Builder, RecordBatch,
     StringBuilder, TimestampMicrosecondBuilder,
 };
 use event::{COLUMNS, ColumnType, Event, EventId, LINE_COLUMNS, Timestamp, Value};
@@ -37,6 +37,21 @@ impl Key {
     /// The partition: days since 1970.
     pub(crate) fn day(&self) -> i32 {
         i32::try_from(self.received_at.div_euclid(86_400_000_000)).unwrap_or(i32::MAX)
+    }
+}
+
+/// Where a part of [`Rows`] begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    batches: usize,
+    /// How many rows come before it.
+    pub(crate) keys: usize,
+}
+
+impl Part {
+    /// Whether a row is of this part or a later one.
+    pub(crate) fn holds(&self, key: &Key) -> bool {
+        key.batch as usize >= self.batches
     }
 }
 
@@ -110,6 +125,25 @@ impl Rows {
     /// Forgets the rows after `mark`. Their memory stays taken until the end.
     pub(crate) fn roll_back(&mut self, mark: usize) {
         self.keys.truncate(mark);
+    }
+
+    /// Begins another part: the rows to come can be told from those so far.
+    pub(crate) fn begin_part(&mut self) -> Part {
+        self.end_batch();
+        Part { batches: self.batches.len(), keys: self.keys.len() }
+    }
+
+    /// Shows `see` the time and the request id of every row before `part`.
+    pub(crate) fn requests_before(&self, part: Part, mut see: impl FnMut(i64, &str)) {
+        let ids: Vec<_> = self.batches[..part.batches]
+            .iter()
+            .map(|batch| batch.column_by_name("request_id").and_then(|column| column.as_string_opt::<i32>()))
+            .collect();
+        for key in &self.keys[..part.keys] {
+            if let Some(Some(ids)) = ids.get(key.batch as usize) {
+                see(key.received_at, ids.value(key.row as usize));
+            }
+        }
     }
 
     /// Bytes of the lines so far.

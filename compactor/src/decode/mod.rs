@@ -38,12 +38,12 @@ impl Limits {
     }
 }
 
-/// What an object's lines came to; the rows themselves went to [`Rows`].
+/// What an object's lines came to; what they hold went elsewhere.
 #[derive(Debug)]
 pub(crate) struct Decoded {
     /// Lines, as [`Counts`](crate::Counts) defines them.
     pub(crate) lines: u64,
-    /// Lines that are no events.
+    /// Lines that are not what they should be.
     pub(crate) bad: BadLines,
     /// Bytes after inflating.
     pub(crate) inflated: u64,
@@ -65,23 +65,41 @@ pub(crate) async fn decode(
     mut rows: Rows,
 ) -> Result<(Rows, Decoded)> {
     let mark = rows.mark();
+    rows.begin_object(&object.key);
     let mut trust = Trust::Checksum;
     loop {
-        let reader = raw.open(&object.key).await?;
-        let (key, stored) = (object.key.clone(), object.bytes);
-        let work = move || {
-            let decoded = decode_once(reader, &key, stored, limits, trust, &mut rows);
-            decoded.map(|decoded| (rows, decoded)).map_err(Error::raw(format!("read {key}")))
-        };
-        let stopped = |stopped| Error::caused(ErrorKind::Stopped, format!("decode {}", object.key), stopped);
-        let (back, decoded) = tokio::task::spawn_blocking(work).await.map_err(stopped)??;
-        rows = back;
+        let decoded;
+        let take =
+            move |rows: &mut Rows, line: &[u8]| read_event(line, trust).map(|event| rows.push(&event, line.len()));
+        (rows, decoded) = each_line(raw, object, limits, rows, take).await?;
         if !decoded.damaged || trust == Trust::EventHash {
             return Ok((rows, decoded));
         }
         rows.roll_back(mark);
         trust = Trust::EventHash;
     }
+}
+
+/// Hands every line of an object to `take`, together with `state`, which is given back. A line that `take` refuses is
+/// a bad line with that reason.
+///
+/// # Errors
+/// The object could not be read. Then `state` is lost, too.
+pub(crate) async fn each_line<S: Send + 'static>(
+    raw: &Arc<dyn RawLog>,
+    object: &RawObject,
+    limits: Limits,
+    mut state: S,
+    mut take: impl FnMut(&mut S, &[u8]) -> std::result::Result<(), String> + Send + 'static,
+) -> Result<(S, Decoded)> {
+    let reader = raw.open(&object.key).await?;
+    let (key, stored) = (object.key.clone(), object.bytes);
+    let work = move || {
+        let decoded = read_lines(reader, &key, stored, limits, |line| take(&mut state, line));
+        decoded.map(|decoded| (state, decoded)).map_err(Error::raw(format!("read {key}")))
+    };
+    let stopped = |stopped| Error::caused(ErrorKind::Stopped, format!("decode {}", object.key), stopped);
+    tokio::task::spawn_blocking(work).await.map_err(stopped)?
 }
 
 /// What vouches for a line that parses.
@@ -93,28 +111,20 @@ enum Trust {
     EventHash,
 }
 
-fn decode_once(
+fn read_lines(
     reader: Box<dyn Read + Send>,
     key: &str,
     stored: u64,
     limits: Limits,
-    trust: Trust,
-    rows: &mut Rows,
+    mut take: impl FnMut(&[u8]) -> std::result::Result<(), String>,
 ) -> io::Result<Decoded> {
     let mut decoded = Decoded { lines: 0, bad: BadLines::new(key), inflated: 0, damaged: false };
     let mut lines = Lines::new(Inflate::new(reader, limits.inflated(stored))?, limits.line_bytes);
-    rows.begin_object(key);
     loop {
         let bad = match lines.next()? {
             Line::End => break,
             Line::Blank => continue,
-            Line::Whole(line) => match read_event(line, trust) {
-                Ok(event) => {
-                    rows.push(&event, line.len());
-                    None
-                }
-                Err(reason) => Some((reason, line.to_vec(), false)),
-            },
+            Line::Whole(line) => take(line).err().map(|reason| (reason, line.to_vec(), false)),
             Line::TooLong(head) => {
                 let reason = format!("longer than {} bytes", limits.line_bytes);
                 Some((reason, head.to_vec(), true))

@@ -24,6 +24,10 @@ pub struct ConsumedSet {
     from_day: Option<String>,
     /// Consumed objects of `from_day` and later, and those whose key names no day.
     keys: BTreeSet<String>,
+    /// Those gateway objects among them whose every line is settled. Absent where there are none: the format is then
+    /// that of a log without a gateway.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    settled: BTreeSet<String>,
 }
 
 impl ConsumedSet {
@@ -48,10 +52,16 @@ impl ConsumedSet {
 
     /// Whether the object is in the table already.
     pub fn contains(&self, key: &str) -> bool {
-        match (arrival_day(key), &self.from_day) {
-            (Some(day), Some(from)) if day < from.as_str() => true,
-            _ => self.keys.contains(key),
-        }
+        self.is_closed(key) || self.keys.contains(key)
+    }
+
+    /// Whether every line of the gateway object is settled.
+    pub fn is_settled(&self, key: &str) -> bool {
+        self.is_closed(key) || self.settled.contains(key)
+    }
+
+    fn is_closed(&self, key: &str) -> bool {
+        arrival_day(key).zip(self.from_day()).is_some_and(|(day, from)| day < from)
     }
 
     /// The first day that a listing must show.
@@ -67,6 +77,13 @@ impl ConsumedSet {
     /// Whether nothing was consumed yet.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.from_day.is_none()
+    }
+
+    /// The set with more gateway objects settled.
+    #[must_use]
+    pub fn with_settled<'a>(mut self, settled: impl IntoIterator<Item = &'a str>) -> Self {
+        self.settled.extend(settled.into_iter().map(str::to_owned));
+        self
     }
 
     /// The set with more keys, closed before the oldest of the newest `days` days that have objects.
@@ -87,10 +104,13 @@ impl ConsumedSet {
             (kept, _) => kept,
         };
         let from_day = self.from_day.clone().max(close);
+        let mut settled = self.settled.clone();
         if let Some(from) = &from_day {
-            keys.retain(|key| arrival_day(key).is_none_or(|day| day >= from.as_str()));
+            let is_open = |key: &String| arrival_day(key).is_none_or(|day| day >= from.as_str());
+            keys.retain(is_open);
+            settled.retain(is_open);
         }
-        Self { version: 1, from_day, keys }
+        Self { version: 1, from_day, keys, settled }
     }
 
     /// The set as a file.
@@ -152,10 +172,33 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_object_is_settled_apart_and_forgotten_with_its_day() {
+        let gateway = |day: u32| format!("gateway/dt=2026-11-{day:02}/hour=00/a.gz");
+        let set = ConsumedSet::default().with([gateway(1).as_str()], &[&gateway(1)], 3);
+        assert!(set.contains(&gateway(1)) && !set.is_settled(&gateway(1)));
+        let keys: Vec<String> = (1..=9).map(|day| key(day, "a")).collect();
+        let open = set.with(keys.iter().map(String::as_str), &[&gateway(1)], 3);
+        assert_eq!(open.from_day(), Some("2026-11-01"), "a line still waits to be settled");
+        let settled = open.with_settled([gateway(1).as_str()]);
+        assert!(settled.is_settled(&gateway(1)) && !settled.is_settled(&gateway(2)));
+        let closed = settled.with([], &[], 3);
+        assert_eq!((closed.from_day(), closed.settled.len()), (Some("2026-11-07"), 0));
+        assert!(closed.is_settled(&gateway(1)) && closed.is_settled(&gateway(2)));
+    }
+
+    #[test]
     fn golden() {
         let set = ConsumedSet::default().with(["raw/dt=2026-11-20/hour=09/1-2.ndjson.gz"], &[], 4);
-        let mut json = String::new();
-        GzDecoder::new(&set.to_bytes().unwrap()[..]).read_to_string(&mut json).unwrap();
-        assert_eq!(json, r#"{"version":1,"from_day":null,"keys":["raw/dt=2026-11-20/hour=09/1-2.ndjson.gz"]}"#);
+        let json = |set: &ConsumedSet| {
+            let mut json = String::new();
+            GzDecoder::new(&set.to_bytes().unwrap()[..]).read_to_string(&mut json).unwrap();
+            json
+        };
+        let plain = r#"{"version":1,"from_day":null,"keys":["raw/dt=2026-11-20/hour=09/1-2.ndjson.gz"]}"#;
+        assert_eq!(json(&set), plain);
+        assert_eq!(
+            json(&set.with_settled(["gateway/dt=2026-11-20/hour=09/x.gz"])),
+            plain.replace("]}", r#"],"settled":["gateway/dt=2026-11-20/hour=09/x.gz"]}"#)
+        );
     }
 }

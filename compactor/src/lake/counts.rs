@@ -23,12 +23,43 @@ pub struct Counts {
     pub objects: u64,
     /// Raw lines consumed.
     pub lines: u64,
-    /// Rows added to the table.
+    /// Rows added to the table from raw objects; those from gateway objects are not among them.
     pub rows: u64,
     /// Lines left out since their event was in the table or came before in the same commit.
     pub duplicates: u64,
     /// Lines kept under `quarantine/`.
     pub quarantined: u64,
+    /// The same of the gateway's own log.
+    pub gateway: GatewayCounts,
+}
+
+/// What was folded in of the gateway's own log since the table began.
+/// `lines = rows + answered + duplicates + quarantined + waiting`, always (I7).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GatewayCounts {
+    /// Gateway objects read for the first time.
+    pub objects: u64,
+    /// Their lines.
+    pub lines: u64,
+    /// Rows added to the table: requests that have no event of their own.
+    pub rows: u64,
+    /// Lines whose request has an event of its own.
+    pub answered: u64,
+    /// Lines that were delivered twice, and would have made the same row.
+    pub duplicates: u64,
+    /// Lines kept under `quarantine/`.
+    pub quarantined: u64,
+    /// Lines put off until no event of their request can be under way any more.
+    pub deferred: u64,
+    /// Those of them that were settled since.
+    pub settled: u64,
+}
+
+impl GatewayCounts {
+    /// Lines that are put off and not settled yet.
+    pub fn waiting(&self) -> u64 {
+        self.deferred.saturating_sub(self.settled)
+    }
 }
 
 impl Counts {
@@ -41,22 +72,50 @@ impl Counts {
             rows: self.rows + other.rows,
             duplicates: self.duplicates + other.duplicates,
             quarantined: self.quarantined + other.quarantined,
+            gateway: self.gateway.plus(other.gateway),
         }
     }
 
-    fn named(&self) -> [(&'static str, u64); 5] {
-        [
+    /// The counts as properties; those of a gateway only where there is one.
+    pub(crate) fn to_properties(self) -> HashMap<String, String> {
+        let own = [
             ("daybook.objects", self.objects),
             ("daybook.lines", self.lines),
             ("daybook.rows", self.rows),
             ("daybook.duplicates", self.duplicates),
             ("daybook.quarantined", self.quarantined),
-        ]
+        ];
+        let gateway = (self.gateway != GatewayCounts::default()).then(|| self.gateway.named());
+        let all = own.into_iter().chain(gateway.into_iter().flatten());
+        all.map(|(name, count)| (name.to_owned(), count.to_string())).collect()
+    }
+}
+
+impl GatewayCounts {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            objects: self.objects + other.objects,
+            lines: self.lines + other.lines,
+            rows: self.rows + other.rows,
+            answered: self.answered + other.answered,
+            duplicates: self.duplicates + other.duplicates,
+            quarantined: self.quarantined + other.quarantined,
+            deferred: self.deferred + other.deferred,
+            settled: self.settled + other.settled,
+        }
     }
 
-    /// The counts as properties.
-    pub(crate) fn to_properties(self) -> HashMap<String, String> {
-        self.named().map(|(name, count)| (name.to_owned(), count.to_string())).into()
+    fn named(&self) -> [(&'static str, u64); 8] {
+        [
+            ("daybook.gateway.objects", self.objects),
+            ("daybook.gateway.lines", self.lines),
+            ("daybook.gateway.rows", self.rows),
+            ("daybook.gateway.answered", self.answered),
+            ("daybook.gateway.duplicates", self.duplicates),
+            ("daybook.gateway.quarantined", self.quarantined),
+            ("daybook.gateway.deferred", self.deferred),
+            ("daybook.gateway.settled", self.settled),
+        ]
     }
 }
 
@@ -77,6 +136,16 @@ pub fn counts(table: &Table) -> Result<Counts> {
         rows: count("daybook.rows")?,
         duplicates: count("daybook.duplicates")?,
         quarantined: count("daybook.quarantined")?,
+        gateway: GatewayCounts {
+            objects: count("daybook.gateway.objects")?,
+            lines: count("daybook.gateway.lines")?,
+            rows: count("daybook.gateway.rows")?,
+            answered: count("daybook.gateway.answered")?,
+            duplicates: count("daybook.gateway.duplicates")?,
+            quarantined: count("daybook.gateway.quarantined")?,
+            deferred: count("daybook.gateway.deferred")?,
+            settled: count("daybook.gateway.settled")?,
+        },
     })
 }
 

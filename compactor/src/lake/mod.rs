@@ -19,7 +19,7 @@ use iceberg::{Catalog, NamespaceIdent, TableCreation, TableIdent};
 
 pub use consumed::ConsumedSet;
 pub(crate) use counts::{BATCH, CONSUMED, has_batch};
-pub use counts::{Counts, counts};
+pub use counts::{Counts, GatewayCounts, counts};
 #[cfg(feature = "local")]
 pub use durable_fs::{DurableFs, DurableFsFactory};
 pub(crate) use fence::Fence;

@@ -7,6 +7,7 @@ mod concurrency;
 mod crash;
 mod damage;
 mod faulty_catalog;
+mod gateway;
 mod lookup;
 mod properties;
 mod raw_log;

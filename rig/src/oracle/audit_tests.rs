@@ -50,7 +50,7 @@ fn sound() -> (Vec<Attempt>, Evidence) {
         event_hash: last.event_hash.clone(),
         deleted: false,
     };
-    let counts = Counts { objects: 1, lines: 8, rows: 7, duplicates: 1, quarantined: 0 };
+    let counts = Counts { objects: 1, lines: 8, rows: 7, duplicates: 1, quarantined: 0, ..Counts::default() };
     let evidence = Evidence {
         counts,
         raw_lines: 8,
