@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use compactor::{DirRawLog, Lake, RawLog};
+use compactor::{DirRawLog, Gateway, Lake, RawLog};
 use event::Timestamp;
+use event::gateway::Source;
+use event::key::GATEWAY;
+use event::redact::{Redactor, Rules};
 use ingest::files;
 use ingest::key::InstallationKey;
 use ingest::local::relay;
 use ingest::store::sqlite::{SqliteReader, SqliteStore};
 use ingest::{ErrorKind, System};
 
+use crate::config::Config;
 use crate::failure::{Failure, Result};
 
 /// The file that holds the installation's key, in hex.
@@ -91,8 +95,7 @@ impl Installation {
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let random = [(self.system.random)(), (self.system.random)()].concat();
-                let text = event::hex(&random) + "\n";
+                let text = event::hex(&self.random_key()) + "\n";
                 files::write_secret_durably(&path, text.as_bytes())
                     .map_err(Failure::while_(format_args!("write {}", path.display())))?;
                 text
@@ -156,6 +159,42 @@ impl Installation {
         Arc::new(DirRawLog::new(&self.folder))
     }
 
+    /// Masks secrets as the server does and always has; `mask` are more names whose values are secrets.
+    ///
+    /// # Errors
+    /// The installation's key cannot be read or made, or a name makes no sense.
+    pub fn redactor(&self, mask: &[String]) -> Result<Redactor> {
+        redactor(self.key("redaction")?, mask)
+    }
+
+    /// What folds an API gateway's own log in, if the folder holds one: such as a copy of a bucket.
+    ///
+    /// # Errors
+    /// The installation's key cannot be read, or a name of `mask` makes no sense.
+    pub fn gateway(&self, config: &Config) -> Result<Option<Gateway>> {
+        if !self.folder.join(GATEWAY.trim_end_matches('/')).exists() {
+            return Ok(None);
+        }
+        // A copy of a bucket has no key, and making one would say that a server had been here. Under a key that is
+        // forgotten, masks hide as much; they only cannot be joined with others.
+        let key = if self.had_store() { self.key("redaction")? } else { self.random_key() };
+        let settings = ingest::Settings::default();
+        let source = Source {
+            service: settings.service,
+            service_version: settings.service_version,
+            environment: config.environment.clone(),
+            region: settings.region,
+        };
+        Ok(Some(Gateway::new(source, redactor(key, &config.mask)?)))
+    }
+
+    fn random_key(&self) -> [u8; 32] {
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(&(self.system.random)());
+        key[16..].copy_from_slice(&(self.system.random)());
+        key
+    }
+
     /// The table.
     ///
     /// # Errors
@@ -163,4 +202,9 @@ impl Installation {
     pub async fn lake(&self) -> Result<Lake> {
         Ok(Lake::open(&self.folder).await?)
     }
+}
+
+fn redactor(key: [u8; 32], mask: &[String]) -> Result<Redactor> {
+    let rules = Rules::default().with_keys(mask.iter().cloned());
+    Redactor::new(key, rules).map_err(Failure::while_("use mask"))
 }

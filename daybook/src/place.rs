@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use compactor::{Lake, RawLog};
+use compactor::{Gateway, Lake, RawLog};
 use event::Timestamp;
 use ingest::System;
 use query::{NamedQuery, Rows, Scope};
@@ -56,6 +56,19 @@ impl Place {
             Self::Folder(installation) => installation.raw(),
             #[cfg(feature = "aws")]
             Self::Aws(deployment) => deployment.raw(),
+        }
+    }
+
+    /// What folds an API gateway's own log in, where there is one to be folded in here: of a deployment, its own
+    /// compactor does it, which knows the names and keys of its gateway.
+    ///
+    /// # Errors
+    /// The installation's key cannot be read, or a name of `mask` makes no sense.
+    pub fn gateway(&self, config: &Config) -> Result<Option<Gateway>> {
+        match self {
+            Self::Folder(installation) => installation.gateway(config),
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => Ok(None),
         }
     }
 

@@ -38,14 +38,13 @@ pub async fn verify(deployment: &Deployment, repair: bool) -> Result<Report> {
     let before = read_store(&audit).await?;
     let table = deployment.lake().await?.load().await?;
     let raw = deployment.raw();
-    let listing = raw.list(None).await?;
     let now = (deployment.system().now)();
     let tail = compactor::tail(&table, &raw, now, Limits::default()).await?;
 
     let mut report = Report::default();
     let (mut view, uniqueness) = read_log(&table, &tail.batches, std::iter::empty()).await?;
     report.add(uniqueness);
-    report.add(balance(&table, &raw, listing, &view).await?);
+    report.add_all(balance::check(&table, &raw, &view).await?);
 
     let mut missing: Vec<&Event> = before.events.iter().filter(|event| !view.has(event.event_id)).collect();
     missing.sort_by_key(|event| (event.received_at, event.event_id));

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use compactor::{Compaction, Options, Progress, Summary};
+use compactor::{Compaction, Counts, Gateway, GatewayCounts, Options, Progress, Summary};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::Format;
@@ -16,7 +16,8 @@ use crate::place::Place;
 /// Relays, compacts and says what it did.
 pub async fn run(config: &Config, format: Format) -> Result<ExitCode> {
     let place = Place::of(config).await?;
-    let (summary, elapsed) = compact_all(&place, config.memory, format == Format::Table).await?;
+    let (summary, elapsed) =
+        compact_all(&place, config.memory, place.gateway(config)?, format == Format::Table).await?;
     match format {
         Format::Table => print(format!("{}\n", sentence(&summary, elapsed)).as_bytes())?,
         Format::Json | Format::Ndjson => print(format!("{}\n", json(&summary, elapsed)).as_bytes())?,
@@ -29,20 +30,26 @@ pub async fn run(config: &Config, format: Format) -> Result<ExitCode> {
 ///
 /// # Errors
 /// The compactor's.
-pub async fn compact_all(place: &Place, memory: u64, bar: bool) -> Result<(Summary, Duration)> {
+pub async fn compact_all(
+    place: &Place,
+    memory: u64,
+    gateway: Option<Gateway>,
+    bar: bool,
+) -> Result<(Summary, Duration)> {
     let lake = place.lake().await?;
     let options = Options { memory, ..Options::default() }.forced();
     let system = place.system();
     let begun = (system.monotonic)();
     let bar = if bar { progress_bar() } else { ProgressBar::hidden() };
-    let summary = Compaction::new(&lake, place.raw(), options)
-        .with_report(|progress: Progress| {
-            bar.set_length(progress.bytes_total);
-            bar.set_position(progress.bytes_decoded);
-            bar.set_message(format!("{} lines, {} rows", progress.lines, progress.rows_written));
-        })
-        .run(place.now(), &system.random)
-        .await?;
+    let mut compaction = Compaction::new(&lake, place.raw(), options).with_report(|progress: Progress| {
+        bar.set_length(progress.bytes_total);
+        bar.set_position(progress.bytes_decoded);
+        bar.set_message(format!("{} lines, {} rows", progress.lines, progress.rows_written));
+    });
+    if let Some(gateway) = gateway {
+        compaction = compaction.with_gateway(gateway);
+    }
+    let summary = compaction.run(place.now(), &system.random).await?;
     bar.finish_and_clear();
     Ok((summary, Duration::from_micros((system.monotonic)().saturating_sub(begun))))
 }
@@ -56,11 +63,20 @@ fn progress_bar() -> ProgressBar {
 /// What a compaction did, in one line.
 pub fn sentence(summary: &Summary, elapsed: Duration) -> String {
     let counts = summary.counts;
-    if counts.objects == 0 {
+    if counts == Counts::default() {
         return "Nothing is pending.".to_owned();
     }
+    let gateway = counts.gateway;
+    let folded = if gateway == GatewayCounts::default() {
+        String::new()
+    } else {
+        format!(
+            " Of the gateway's log {} lines: {} rows, {} with an event, {} duplicates, {} quarantined, {} put off.",
+            gateway.lines, gateway.rows, gateway.answered, gateway.duplicates, gateway.quarantined, gateway.deferred
+        )
+    };
     format!(
-        "{} raw objects ({}) with {} lines: {} rows in {} new files ({}), {} duplicates, {} quarantined; {} commits, {:.1} s.",
+        "{} raw objects ({}) with {} lines: {} rows in {} new files ({}), {} duplicates, {} quarantined; {} commits, {:.1} s.{folded}",
         counts.objects,
         ByteSize(summary.bytes_in),
         counts.lines,
@@ -82,6 +98,14 @@ fn json(summary: &Summary, elapsed: Duration) -> serde_json::Value {
         "rows": counts.rows,
         "duplicates": counts.duplicates,
         "quarantined": counts.quarantined,
+        "gateway_objects": counts.gateway.objects,
+        "gateway_lines": counts.gateway.lines,
+        "gateway_rows": counts.gateway.rows,
+        "gateway_answered": counts.gateway.answered,
+        "gateway_duplicates": counts.gateway.duplicates,
+        "gateway_quarantined": counts.gateway.quarantined,
+        "gateway_deferred": counts.gateway.deferred,
+        "gateway_settled": counts.gateway.settled,
         "files": summary.files,
         "bytes_in": summary.bytes_in,
         "bytes_out": summary.bytes_out,

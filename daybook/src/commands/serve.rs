@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use compactor::{Compaction, Options};
 use event::EventIds;
-use event::redact::{Redactor, Rules};
 use ingest::http::cursor::Cursors;
 use ingest::local::{relay, server};
 use ingest::store::sqlite::SqliteStore;
@@ -103,8 +102,7 @@ async fn api(
     store: &Arc<SqliteStore>,
     background: Handle,
 ) -> Result<Api> {
-    let rules = Rules::default().with_keys(config.mask.clone());
-    let redactor = Redactor::new(installation.key("redaction")?, rules).map_err(Failure::while_("use mask"))?;
+    let redactor = installation.redactor(&config.mask)?;
     let ids = match store.reader().last_event_id().await? {
         Some(last) => EventIds::after(last),
         None => EventIds::default(),
@@ -180,7 +178,12 @@ async fn compact_loop(installation: Installation, config: Config, mut stopped: w
         }
         let options = Options { memory: config.memory, ..Options::default() };
         let random = installation.system().random;
-        let compaction = Compaction::new(&lake, installation.raw(), options);
+        let mut compaction = Compaction::new(&lake, installation.raw(), options);
+        match installation.gateway(&config) {
+            Ok(Some(gateway)) => compaction = compaction.with_gateway(gateway),
+            Ok(None) => {}
+            Err(failure) => tracing::error!(%failure, "the gateway's own log is left alone"),
+        }
         let run = compaction.run(installation.now(), &random);
         // Dropped in the middle it is as if killed there: the next run goes on from the last commit (I2, I7).
         let done = tokio::select! {

@@ -64,7 +64,7 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
     step("Compact the raw objects into the Iceberg table, while the server runs")?;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let (summary, elapsed) =
-        commands::compact::compact_all(&Place::Folder(installation.clone()), MEMORY, false).await?;
+        commands::compact::compact_all(&Place::Folder(installation.clone()), MEMORY, None, false).await?;
     print(format!("  {}\n", commands::compact::sentence(&summary, elapsed)).as_bytes())?;
 
     step("Ask five named questions")?;

@@ -41,6 +41,11 @@ impl Report {
         self.checks.sort_by_key(|check| check.id);
     }
 
+    /// Adds checks.
+    pub fn add_all(&mut self, checks: impl IntoIterator<Item = Check>) {
+        checks.into_iter().for_each(|check| self.add(check));
+    }
+
     /// Whether everything holds.
     pub fn holds(&self) -> bool {
         self.checks.iter().all(|check| check.offender.is_none())

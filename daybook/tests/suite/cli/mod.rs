@@ -4,6 +4,7 @@ mod compact;
 mod config;
 mod entity;
 mod frame;
+mod gateway;
 mod query;
 
 use crate::support::{Http, Place, Server, text};

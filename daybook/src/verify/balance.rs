@@ -1,0 +1,99 @@
+//! Every line of the log is accounted for: I7, of the raw log and of a gateway's own.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use compactor::lake::ConsumedSet;
+use compactor::plan::pending_objects;
+use compactor::{GatewayCounts, Limits, RawLog, RawObject, count_deferred, count_raw, counts, table_rows};
+use iceberg::table::Table;
+
+use super::report::Check;
+use super::view::View;
+use crate::failure::Result;
+
+/// Compares what the log holds with what the table says that it took in; a gateway's log only where there is one.
+///
+/// # Errors
+/// Table or log cannot be read.
+pub async fn check(table: &Table, raw: &Arc<dyn RawLog>, view: &View) -> Result<Vec<Check>> {
+    let (listing, gateway) = (raw.list(None).await?, raw.list_gateway(None).await?);
+    let there: HashSet<&str> = listing.iter().chain(&gateway).map(|object| object.key.as_str()).collect();
+    let gone = view.sources().iter().filter(|source| !there.contains(source.as_str())).min();
+    let consumed = ConsumedSet::of(table).await?;
+    let mut checks = vec![of_raw(table, raw, &listing, &consumed, gone).await?];
+    let folded = counts(table)?.gateway;
+    if !gateway.is_empty() || folded != GatewayCounts::default() {
+        checks.push(of_gateway(folded, raw, &gateway, &consumed).await?);
+    }
+    Ok(checks)
+}
+
+/// Every raw line is a row, a duplicate, a quarantined line, or not yet compacted. `gone` is an object that rows were
+/// made from and that is not there any more.
+async fn of_raw(
+    table: &Table,
+    raw: &Arc<dyn RawLog>,
+    listing: &[RawObject],
+    consumed: &ConsumedSet,
+    gone: Option<&String>,
+) -> Result<Check> {
+    let counted = counts(table)?;
+    let lines = count_raw(raw, listing, Limits::default()).await?.lines;
+    let pending = pending_lines(raw, listing, consumed).await?;
+    let mut check = Check::new("I7", "raw lines = rows + duplicates + quarantined + not yet compacted");
+    check.checked = lines;
+    let (rows, added) = (table_rows(table).await?, counted.rows + counted.gateway.rows);
+    let taken = counted.rows + counted.duplicates + counted.quarantined;
+    check.detail = format!(
+        "{lines} = {} rows + {} duplicates + {} quarantined + {pending} pending",
+        counted.rows, counted.duplicates, counted.quarantined
+    );
+    if let Some(gone) = gone {
+        check.offender = Some(format!("{gone} is gone; {}", check.detail.replacen('=', "≠", 1)));
+    } else if rows != added {
+        check.offender = Some(format!("the table has {rows} rows, its commits added {added}"));
+    } else if lines != taken + pending {
+        check.offender = Some(check.detail.replacen('=', "≠", 1));
+    }
+    Ok(check)
+}
+
+/// Every gateway line is a row, one whose request has its event, a duplicate, a quarantined line, one that waits to be
+/// settled, or not yet compacted.
+async fn of_gateway(
+    folded: GatewayCounts,
+    raw: &Arc<dyn RawLog>,
+    listing: &[RawObject],
+    consumed: &ConsumedSet,
+) -> Result<Check> {
+    let lines = count_raw(raw, listing, Limits::default()).await?.lines;
+    let pending = pending_lines(raw, listing, consumed).await?;
+    let is_unsettled = |object: &&RawObject| consumed.contains(&object.key) && !consumed.is_settled(&object.key);
+    let unsettled: Vec<RawObject> = listing.iter().filter(is_unsettled).cloned().collect();
+    let waiting = count_deferred(raw, &unsettled, Limits::default()).await?;
+    let mut check =
+        Check::new("I7", "gateway lines = rows + with an event + duplicates + quarantined + not yet settled");
+    check.checked = lines;
+    check.detail = format!(
+        "{lines} = {} rows + {} with an event + {} duplicates + {} quarantined + {} not yet settled + {pending} pending",
+        folded.rows,
+        folded.answered,
+        folded.duplicates,
+        folded.quarantined,
+        folded.waiting()
+    );
+    let taken = folded.rows + folded.answered + folded.duplicates + folded.quarantined + folded.waiting();
+    if lines != taken + pending {
+        check.offender = Some(check.detail.replacen('=', "≠", 1));
+    } else if waiting != folded.waiting() {
+        let counted = folded.waiting();
+        check.offender = Some(format!("{waiting} gateway lines wait to be settled, commits put off {counted}"));
+    }
+    Ok(check)
+}
+
+async fn pending_lines(raw: &Arc<dyn RawLog>, listing: &[RawObject], consumed: &ConsumedSet) -> Result<u64> {
+    let pending = pending_objects(listing.to_vec(), consumed);
+    Ok(count_raw(raw, &pending, Limits::default()).await?.lines)
+}
