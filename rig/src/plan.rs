@@ -68,7 +68,7 @@ impl Fault {
 }
 
 /// Longer than a client of the rig waits for one attempt: its request arrives when it has given up.
-pub const LATE: Duration = Duration::from_millis(900);
+pub const LATE: Duration = Duration::from_millis(1_600);
 
 /// What happens to which request.
 ///

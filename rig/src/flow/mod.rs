@@ -35,8 +35,9 @@ use crate::runtime_api::binary;
 pub use self::request::Req;
 pub use self::stream::{Batch, Stream};
 
-/// How long a client of the flow waits for one attempt: less than [`LATE`](crate::plan::LATE).
-const ATTEMPT: Duration = Duration::from_millis(400);
+/// How long a client of the flow waits for one attempt: less than [`LATE`](crate::plan::LATE), and more than the
+/// stand-ins take on a busy machine.
+const ATTEMPT: Duration = Duration::from_secs(1);
 /// The pause of the SDK's clients before the second attempt; what waits by itself waits as it always does.
 const BACKOFF: Duration = Duration::from_millis(5);
 /// How many servers answer requests, as so many Lambda instances would.

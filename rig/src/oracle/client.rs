@@ -62,9 +62,15 @@ impl Client {
     /// One of them is still not answered.
     pub async fn make_sure(&mut self, flow: &Flow) -> Result<(), String> {
         for (purpose, request) in std::mem::take(&mut self.open) {
-            let heard = self.attempt(flow, &purpose, true, &request, None).await.0;
-            if !matches!(heard, Heard::Recorded { status, .. } if status < 500) {
-                return Err(format!("{purpose}: {heard:?} though nothing fails any more"));
+            let mut last = Heard::Nothing;
+            for _ in 0..TRIES {
+                last = self.attempt(flow, &purpose, true, &request, None).await.0;
+                if last.is_settled() {
+                    break;
+                }
+            }
+            if !last.is_settled() {
+                return Err(format!("{purpose}: {last:?} though nothing fails any more"));
             }
         }
         Ok(())
@@ -134,7 +140,7 @@ impl Client {
             // Now and then whoever carries it out is gone in the middle of it.
             let gone = self.random.percent(4).then(|| Duration::from_millis(self.random.below(40)));
             let (heard, response) = self.attempt(flow, purpose, keyed, &request, gone).await;
-            if matches!(heard, Heard::Recorded { status, .. } if status < 500) {
+            if heard.is_settled() {
                 return response;
             }
             if !keyed {

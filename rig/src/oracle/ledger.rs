@@ -46,6 +46,11 @@ impl Heard {
         matches!(self, Self::Recorded { status, .. } if *status < 400)
     }
 
+    /// Whether there is no reason to send it again.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::Recorded { status, .. } if *status < 500)
+    }
+
     /// Whether the client knows what became of it.
     pub fn is_known(&self) -> bool {
         matches!(self, Self::Recorded { .. })

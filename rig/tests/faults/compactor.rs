@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use compactor::{Error, ErrorKind, Step, Summary};
 use rig::flow::Req;
-use rig::plan::{Fault, Plan};
+use rig::plan::{Fault, LATE, Plan};
 
 use crate::world::World;
 
@@ -106,12 +106,7 @@ async fn conflict() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn applied_but_answer_lost() {
     let world = World::new().await;
-    for (fault, last) in [
-        (Fault::DropAfter, 1),
-        (Fault::Truncate, 1),
-        (Fault::DropAfter, 3),
-        (Fault::Delay(std::time::Duration::from_millis(700)), 3),
-    ] {
+    for (fault, last) in [(Fault::DropAfter, 1), (Fault::Truncate, 1), (Fault::DropAfter, 3), (Fault::Delay(LATE), 3)] {
         traffic(&world, 2).await;
         world.flow.proxy.play(Plan::none().during(UPDATE, 1..=last, fault));
         world.flow.proxy.take();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rig::flow::Req;
-use rig::plan::{Fault, Plan};
+use rig::plan::{Fault, LATE, Plan};
 
 use crate::world::{PUT, TRANSACTION, World, expect};
 
@@ -62,7 +62,7 @@ async fn throttled_5xx_timeout_of_a_read() {
         Fault::DropBefore,
         Fault::DropAfter,
         Fault::Truncate,
-        Fault::Delay(Duration::from_millis(600)),
+        Fault::Delay(LATE),
     ] {
         let twice = Plan::none().during("dynamodb:GetItem", 1..=2, fault);
         let (_, traffic) = world.under(twice, 200, Req::get(&path)).await;
@@ -123,7 +123,7 @@ async fn processed_answer_lost_and_nobody_can_look() {
 async fn timeout_and_processed_after_the_answer() {
     let world = World::new().await;
     let path = world.task().await;
-    let late = Fault::Delay(Duration::from_secs(4));
+    let late = Fault::Delay(Duration::from_secs(5));
     for (request, operation) in
         [(create(), TRANSACTION), (submit(), SUBMISSION), (Req::put(&path, r#"{"task":"b"}"#), TRANSACTION)]
     {
