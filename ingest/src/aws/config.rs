@@ -53,8 +53,8 @@ impl Targets {
     }
 }
 
-/// The API as the environment has it, and its sink.
-pub async fn api(ground: &Ground) -> Result<(Api, Arc<Sink>), Refusal> {
+/// The API as the environment has it, and its sink. `patience` is the store's own deadline.
+pub async fn api(ground: &Ground, patience: Deadline) -> Result<(Api, Arc<Sink>), Refusal> {
     let env = &ground.env;
     let targets = Targets::read(env)?;
     let table = env.required("DAYBOOK_TABLE", "the name of the installation's DynamoDB table")?.to_owned();
@@ -85,7 +85,7 @@ pub async fn api(ground: &Ground) -> Result<(Api, Arc<Sink>), Refusal> {
         // Ids of two processes differ by their random bits; no order between processes is promised.
         ids: EventIds::default(),
         system,
-        store: Arc::new(DynamoStore::new(dynamodb, s3, store, system, ground.deadline.clone())),
+        store: Arc::new(DynamoStore::new(dynamodb, s3, store, system, patience)),
         sink: Arc::clone(&sink) as _,
         queries: None,
     });

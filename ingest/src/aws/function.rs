@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cloud::{Failure, Function, Ground, Invocation, Refusal, Unit};
+use cloud::{Deadline, Failure, Function, Ground, Invocation, Refusal, Unit};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use super::config::{self, Sink};
 use crate::api::Api;
@@ -19,6 +20,8 @@ pub struct IngestFunction {
     api: Api,
     sink: Arc<Sink>,
     ground: Ground,
+    /// The store's deadline, before the invocation's: what it fails with is still to be recorded.
+    patience: Deadline,
     /// Fallback writes that have been counted.
     counted: AtomicU64,
 }
@@ -29,8 +32,9 @@ impl IngestFunction {
     /// # Errors
     /// A setting is missing or makes no sense.
     pub async fn build(ground: &Ground) -> Result<Self, Refusal> {
-        let (api, sink) = config::api(ground).await?;
-        Ok(Self { api, sink, ground: ground.clone(), counted: AtomicU64::new(0) })
+        let patience = Deadline::default();
+        let (api, sink) = config::api(ground, patience.clone()).await?;
+        Ok(Self { api, sink, ground: ground.clone(), patience, counted: AtomicU64::new(0) })
     }
 
     fn count(&self, response: &Response, started: u64) {
@@ -64,6 +68,8 @@ impl Function for IngestFunction {
         if let Some(request_id) = &received.request_id {
             self.ground.log.correlate(request_id);
         }
+        let left = self.ground.deadline.remaining();
+        self.patience.set(left.map(|left| Instant::now().into_std() + left * 2 / 3));
         let response = self.api.handle(received).await;
         self.count(&response, arrival.started);
         Ok(shape.reply(response))

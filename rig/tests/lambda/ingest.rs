@@ -82,6 +82,29 @@ async fn a_restarted_function_goes_on_where_the_store_is() {
 }
 
 #[tokio::test]
+async fn a_store_that_never_answers_leaves_time_to_record_it() {
+    let world = World::new().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    let function = world.function("ingest", &[("AWS_ENDPOINT_URL_DYNAMODB", &address)]);
+    let create = request("rest", "POST", "/tasks", r#"{"task":"a"}"#);
+    let answered = world.api.invoke_within(&create.to_string(), std::time::Duration::from_secs(3)).await;
+    let reply = tokio::time::timeout(std::time::Duration::from_secs(3), answered).await.unwrap().unwrap().success();
+    assert_eq!(reply["statusCode"], 503, "{reply}");
+    let metrics = function.line(|line| line["_aws"].is_object()).await;
+    let unknown = body(&reply)["type"] == "urn:daybook:problem:outcome-unknown";
+    assert_eq!((&metrics["ServerErrors"], &metrics["Failures"]), (&json!(1.0), &json!(0.0)));
+    // Of a change whose outcome is not known no second event is written: it may have one.
+    assert_eq!(world.raw().await.len(), usize::from(!unknown));
+    let read = request("rest", "GET", "/tasks/019aa0c5-6f8b-7000-8000-000000000000", "");
+    let answered = world.api.invoke_within(&read.to_string(), std::time::Duration::from_secs(3)).await;
+    assert_eq!(answered.await.unwrap().success()["statusCode"], 503);
+    let raw = world.raw().await;
+    let last = raw.last().unwrap();
+    assert_eq!((last.event_type.as_str(), last.status, last.method.as_str()), ("request.failed", 503, "GET"));
+}
+
+#[tokio::test]
 async fn what_fails_behind_the_api_is_an_answer_and_a_log_line_with_powertools_keys() {
     let world = World::new().await;
     let nowhere = "http://127.0.0.1:9";

@@ -120,7 +120,7 @@ impl RelayFunction {
 fn together(changes: &[Change]) -> usize {
     let mut bytes = 0;
     let fit = changes.iter().take_while(|change| {
-        // With its line feed; half a record is what packing may leave free at the end of each.
+        // With its line feed; a record's worth is left for what packing leaves free at the end of each.
         bytes += change.line().map_or(usize::MAX / 2, |line| line.len() + 1);
         bytes <= pack::CALL - pack::RECORD
     });
