@@ -56,13 +56,15 @@ impl Metrics {
         Self { service: service.to_owned(), environment: environment.to_owned(), gathered: Arc::default() }
     }
 
-    /// Adds to a counter. Zero is a value, too: it makes the metric appear.
+    /// Adds to a counter. Zero adds nothing: an invocation in which nothing happened has no line, which would be paid for.
     #[expect(
         clippy::cast_precision_loss,
         reason = "CloudWatch keeps doubles; counts of one invocation are far below 2^53"
     )]
     pub fn count(&self, name: &'static str, times: u64) {
-        self.record(name, Unit::Count, times as f64);
+        if times > 0 {
+            self.record(name, Unit::Count, times as f64);
+        }
     }
 
     /// Records a value. One that is not a number, or infinite, has no place in the format and is left out.

@@ -9,7 +9,7 @@ use event::redact::{Redactor, Rules};
 
 use super::objects::Objects;
 use super::{DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, S3Sink};
-use crate::api::{Api, Parts};
+use crate::api::Parts;
 use crate::http::cursor::Cursors;
 use crate::key::InstallationKey;
 use crate::settings::{self, Settings};
@@ -53,8 +53,8 @@ impl Targets {
     }
 }
 
-/// The API as the environment has it, and its sink. `patience` is the store's own deadline.
-pub async fn api(ground: &Ground, patience: Deadline) -> Result<(Api, Arc<Sink>), Refusal> {
+/// What the API is made of, as the environment has it, and its sink. `patience` is the store's own deadline.
+pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Sink>), Refusal> {
     let env = &ground.env;
     let targets = Targets::read(env)?;
     let table = env.required("DAYBOOK_TABLE", "the name of the installation's DynamoDB table")?.to_owned();
@@ -78,7 +78,7 @@ pub async fn api(ground: &Ground, patience: Deadline) -> Result<(Api, Arc<Sink>)
     let sink = Arc::new(Fallback::new(FirehoseSink::new(firehose), s3, ground.deadline.clone()));
     let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_s3::Client::new(&config));
     let system = System::real();
-    let api = Api::new(Parts {
+    let parts = Parts {
         settings,
         redactor,
         cursors: Cursors::new(key.derive("cursors")),
@@ -88,8 +88,8 @@ pub async fn api(ground: &Ground, patience: Deadline) -> Result<(Api, Arc<Sink>)
         store: Arc::new(DynamoStore::new(dynamodb, s3, store, system, patience)),
         sink: Arc::clone(&sink) as _,
         queries: None,
-    });
-    Ok((api, sink))
+    };
+    Ok((parts, sink))
 }
 
 fn installation_key(env: &Env) -> Result<InstallationKey, Refusal> {
