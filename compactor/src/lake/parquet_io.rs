@@ -19,8 +19,9 @@ use crate::error::{Error, Result};
 
 /// How much of a file's end is read at first: its footer and page index, unless it has many row groups.
 const FOOTER: usize = 64 << 10;
-/// Ranges are read together if no more than this lies between them: a request costs more than the bytes do.
-const GAP: u64 = 256 << 10;
+/// Ranges are read together if no more than this lies between them. Little: a lookup reads single pages, and what lies
+/// between them would be most of what it reads.
+const GAP: u64 = 16 << 10;
 /// How many ranges are read at the same time.
 const AT_ONCE: usize = 4;
 
