@@ -11,6 +11,7 @@ pub mod id;
 pub mod key;
 pub mod redact;
 pub mod schema;
+pub mod secret;
 pub mod time;
 
 pub use codec::{CodecError, SCHEMA_VERSION, hex, sha256_hex};

@@ -8,7 +8,6 @@ pub mod error;
 pub mod files;
 pub mod http;
 mod json;
-pub mod key;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod receipt;

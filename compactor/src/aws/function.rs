@@ -9,10 +9,12 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+use super::gateway::gateway;
 use super::pace::Pace;
 use super::settings::Settings;
 use crate::compact::{Compaction, Summary};
 use crate::error::{Error, ErrorKind, Result};
+use crate::gateway::Gateway;
 use crate::lake::Lake;
 use crate::plan::Pending;
 use crate::raw::RawLog;
@@ -33,6 +35,7 @@ pub struct System {
 #[derive(Debug)]
 pub struct CompactorFunction {
     settings: Settings,
+    gateway: Option<Gateway>,
     system: System,
     deadline: Deadline,
     metrics: Metrics,
@@ -44,16 +47,18 @@ pub struct CompactorFunction {
 
 impl CompactorFunction {
     /// Reads the settings: `DAYBOOK_BUCKET` and `DAYBOOK_DATABASE` must be there; `DAYBOOK_MEMORY`,
-    /// `DAYBOOK_COMPACT_MIN` and `DAYBOOK_COMPACT_WAIT` may.
+    /// `DAYBOOK_COMPACT_MIN`, `DAYBOOK_COMPACT_WAIT` and `DAYBOOK_GATEWAY_SETTLE` may. With `DAYBOOK_INSTALLATION_KEY`
+    /// and `DAYBOOK_MASK`, which must be those of ingest, the gateway's own log is folded in.
     ///
     /// # Errors
     /// One is missing or makes no sense.
     pub async fn build(ground: &Ground, system: System) -> std::result::Result<Self, Refusal> {
         let settings = Settings::of(&ground.env)?;
+        let gateway = gateway(&ground.env, &ground.environment)?;
         let sdk = cloud::sdk::config().await;
         let raw = Arc::new(super::raw_log(&sdk, &settings.bucket));
         let (deadline, metrics) = (ground.deadline.clone(), ground.metrics.clone());
-        Ok(Self { settings, system, deadline, metrics, sdk, raw, lake: OnceCell::new() })
+        Ok(Self { settings, gateway, system, deadline, metrics, sdk, raw, lake: OnceCell::new() })
     }
 
     async fn lake(&self) -> Result<&Lake> {
@@ -65,7 +70,10 @@ impl CompactorFunction {
         let mut options = self.settings.options.clone();
         options.forced = forced;
         let pace = Pace::default();
-        let run = Compaction::new(self.lake().await?, self.raw.clone(), options);
+        let mut run = Compaction::new(self.lake().await?, self.raw.clone(), options);
+        if let Some(gateway) = &self.gateway {
+            run = run.with_gateway(gateway.clone());
+        }
         let run = run.until(|| pace.is_over(self.deadline.remaining()));
         run.run((self.system.now)(), &self.system.random).await
     }
@@ -78,7 +86,8 @@ impl CompactorFunction {
             ("ObjectsCompacted", counts.objects),
             ("RowsWritten", counts.rows),
             ("DuplicatesDropped", counts.duplicates),
-            ("LinesQuarantined", counts.quarantined),
+            ("LinesQuarantined", counts.quarantined + counts.gateway.quarantined),
+            ("GatewayRowsWritten", counts.gateway.rows),
         ] {
             self.metrics.count(name, count);
         }
@@ -142,6 +151,16 @@ fn answer(summary: &Summary) -> Value {
         "rows": counts.rows,
         "duplicates": counts.duplicates,
         "quarantined": counts.quarantined,
+        "gateway": {
+            "objects": counts.gateway.objects,
+            "lines": counts.gateway.lines,
+            "rows": counts.gateway.rows,
+            "answered": counts.gateway.answered,
+            "duplicates": counts.gateway.duplicates,
+            "quarantined": counts.gateway.quarantined,
+            "deferred": counts.gateway.deferred,
+            "settled": counts.gateway.settled,
+        },
         "files": files,
         "bytes_in": bytes_in,
         "bytes_out": bytes_out,

@@ -6,6 +6,7 @@
 mod body;
 mod bucket;
 mod function;
+mod gateway;
 mod glue;
 mod lake;
 mod pace;

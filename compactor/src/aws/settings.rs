@@ -33,6 +33,7 @@ impl Settings {
                 memory: bytes("DAYBOOK_MEMORY")?.unwrap_or(function / ROWS_SHARE),
                 min_bytes: bytes("DAYBOOK_COMPACT_MIN")?.unwrap_or(defaults.min_bytes),
                 max_wait: env.read("DAYBOOK_COMPACT_WAIT", wait)?.unwrap_or(defaults.max_wait),
+                settle: env.read("DAYBOOK_GATEWAY_SETTLE", wait)?.unwrap_or(defaults.settle),
                 ..defaults
             },
         })
@@ -57,10 +58,11 @@ mod tests {
             ("DAYBOOK_MEMORY", "64 MiB"),
             ("DAYBOOK_COMPACT_MIN", "1MiB"),
             ("DAYBOOK_COMPACT_WAIT", "5m"),
+            ("DAYBOOK_GATEWAY_SETTLE", "25h"),
         ]);
         let options = set.unwrap().options;
         assert_eq!((options.memory, options.min_bytes), (64 << 20, 1 << 20));
-        assert_eq!(options.max_wait, Duration::from_secs(300));
+        assert_eq!((options.max_wait, options.settle), (Duration::from_secs(300), Duration::from_secs(25 * 3_600)));
     }
 
     #[test]

@@ -6,12 +6,12 @@ use cloud::sdk::{self, SdkConfig};
 use cloud::{Deadline, Env, Ground, Refusal};
 use event::EventIds;
 use event::redact::{Redactor, Rules};
+use event::secret::InstallationKey;
 
 use super::objects::Objects;
 use super::{DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, S3Sink};
 use crate::api::Parts;
 use crate::http::cursor::Cursors;
-use crate::key::InstallationKey;
 use crate::settings::{self, Settings};
 use crate::system::System;
 

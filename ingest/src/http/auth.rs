@@ -2,12 +2,12 @@
 
 use std::str::FromStr;
 
+use event::secret::from_hex;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
 use super::request::Received;
-use crate::key;
 
 /// An API key as the configuration has it: never the key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl FromStr for ApiKey {
         if id.is_empty() || tenant.is_empty() {
             return Err(wrong());
         }
-        let sha256 = key::from_hex(hash).ok_or_else(wrong)?;
+        let sha256 = from_hex(hash).ok_or_else(wrong)?;
         Ok(Self { id: id.to_owned(), tenant: tenant.to_owned(), sha256 })
     }
 }

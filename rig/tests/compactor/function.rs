@@ -11,7 +11,11 @@ use crate::world::World;
 fn ground(world: &World) -> Ground {
     static LOG: std::sync::OnceLock<cloud::log::Log> = std::sync::OnceLock::new();
     let log = LOG.get_or_init(|| cloud::log::Log::start("compactor", &Env::default()).unwrap());
-    let variables = [("DAYBOOK_BUCKET", world.bucket.as_str()), ("DAYBOOK_DATABASE", &world.database)];
+    let variables = [
+        ("DAYBOOK_BUCKET", world.bucket.as_str()),
+        ("DAYBOOK_DATABASE", &world.database),
+        ("DAYBOOK_INSTALLATION_KEY", "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"),
+    ];
     Ground {
         env: Env::of(variables),
         environment: "test".to_owned(),
@@ -75,4 +79,37 @@ async fn when_the_time_is_over_nothing_is_begun_and_what_was_begun_is_dropped() 
     }
     assert!(tries > 0, "no time is not enough");
     world.check(&input).await;
+}
+
+#[tokio::test]
+async fn a_request_that_only_the_gateway_has_seen_becomes_a_row() {
+    let world = World::new().await;
+    let ground = ground(&world);
+    // Long after the stand-in's clock: every line is old enough to be settled.
+    let system = System { now: || at(4_000_000_000_000_000), random };
+    let function = CompactorFunction::build(&ground, system).await.unwrap();
+    let input = events(3, DAY, 1, 10);
+    world.put_events(&key(0, "a"), &input).await;
+    let line = |id: &str, status: u16, invocation: &str| {
+        let time = DAY / 1_000;
+        format!(
+            "{{\"requestId\":\"{id}\",\"requestTimeEpoch\":\"{time}\",\"status\":\"{status}\",\
+             \"integrationRequestId\":\"{invocation}\"}}\n"
+        )
+    };
+    let lines = [line("refused", 429, "-"), line("crashed", 502, "6d9c"), line(&input[0].request_id, 201, "6d9d")];
+    world.put("gateway/dt=2026-11-20/hour=00/a.gz", lines.concat()).await;
+    let done = invoke(&function, r#"{"action":"compact","force":true}"#).await.unwrap();
+    let gateway = &done["gateway"];
+    assert_eq!((&done["rows"], &done["commits"]), (&10.into(), &1.into()), "{done}");
+    assert_eq!(
+        (&gateway["lines"], &gateway["rows"], &gateway["answered"]),
+        (&3.into(), &2.into(), &1.into()),
+        "{done}"
+    );
+    assert_eq!(world.rows().await.len(), 12);
+    let metrics: Value = serde_json::from_str(&ground.metrics.take_line(1_763_631_026_123, &[]).unwrap()).unwrap();
+    assert_eq!((&metrics["GatewayRowsWritten"], &metrics["RowsWritten"]), (&2.0.into(), &10.0.into()));
+    let again = invoke(&function, r#"{"action":"compact","force":true}"#).await.unwrap();
+    assert_eq!(again["commits"], 0, "{again}");
 }

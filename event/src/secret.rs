@@ -36,7 +36,7 @@ impl fmt::Debug for InstallationKey {
 }
 
 /// Thirty-two bytes from 64 hex digits.
-pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
+pub fn from_hex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
