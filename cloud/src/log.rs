@@ -22,8 +22,10 @@ use crate::line::json_line;
 
 /// What is logged unless the environment says otherwise.
 const DEFAULT_FILTER: &str = "info";
-/// The runtime logs what a handler returned; [`lambda`](crate::lambda) has done so by then.
-const LOGGED_ALREADY: &str = "lambda_runtime::layers::panic=off";
+/// What no setting changes. The runtime logs what a handler returned; [`lambda`](crate::lambda) has done so by then. And
+/// no level brings out what was received or sent: events, headers, credentials.
+const NEVER: [&str; 3] =
+    ["lambda_runtime::layers::panic=off", "lambda_runtime::layers::api_response=warn", "aws_smithy_runtime=debug"];
 /// Keys of ours: an event's field of the same name gets an underscore.
 const RESERVED: [&str; 5] = ["level", "timestamp", "message", "service", "location"];
 
@@ -119,7 +121,7 @@ fn filter(env: &Env) -> Result<EnvFilter, Refusal> {
         (None, Some(level)) => ("AWS_LAMBDA_LOG_LEVEL", level.to_lowercase()),
         (None, None) => ("", DEFAULT_FILTER.to_owned()),
     };
-    EnvFilter::try_new(format!("{text},{LOGGED_ALREADY}"))
+    EnvFilter::try_new(format!("{text},{}", NEVER.join(",")))
         .map_err(|error| Refusal::new(format!("{name}: {text:?} is no filter ({error}); try info or debug")))
 }
 

@@ -210,14 +210,14 @@ impl<'a> Compaction<'a> {
         let raw = pending_objects(known.raw, &consumed);
         let mut gateway = known.gateway;
         gateway.retain(|object| !consumed.is_settled(&object.key));
-        let work = agenda(&raw, &gateway, &consumed, now, self.options.settle);
+        // Whoever leaves them alone lists them all the same: their days stay open for who does not.
+        let due = if self.gateway.is_some() { &gateway[..] } else { &[] };
+        let work = agenda(&raw, due, &consumed, now, self.options.settle);
         Ok(Plan { table, consumed, listing: Listing { raw, gateway }, work })
     }
 
     async fn list(&self, from_day: Option<&str>) -> Result<Listing> {
-        let raw = self.raw.list(from_day).await?;
-        let gateway = if self.gateway.is_some() { self.raw.list_gateway(from_day).await? } else { Vec::new() };
-        Ok(Listing { raw, gateway })
+        Ok(Listing { raw: self.raw.list(from_day).await?, gateway: self.raw.list_gateway(from_day).await? })
     }
 
     async fn compact_chunk(&self, chunk: Chunk<'_>, summary: &mut Summary, progress: &mut Progress) -> Result<Outcome> {

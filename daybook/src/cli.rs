@@ -70,7 +70,7 @@ pub struct Settings {
     )]
     pub api_keys: Option<Vec<String>>,
     /// Refuse changes without If-Match
-    #[arg(long, global = true, env = "DAYBOOK_REQUIRE_IF_MATCH", num_args = 0..=1, default_missing_value = "true", help_heading = "Server")]
+    #[arg(long, global = true, env = "DAYBOOK_REQUIRE_IF_MATCH", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Server")]
     pub require_if_match: Option<bool>,
     /// More names of JSON, form and query fields whose values are masked, separated by commas
     #[arg(
@@ -93,7 +93,7 @@ pub struct Settings {
     pub memory: Option<String>,
     /// The installation is on AWS; credentials and region as the AWS command line finds them
     #[cfg(feature = "aws")]
-    #[arg(long, global = true, env = "DAYBOOK_AWS", num_args = 0..=1, default_missing_value = "true", help_heading = "AWS")]
+    #[arg(long, global = true, env = "DAYBOOK_AWS", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "AWS")]
     pub aws: Option<bool>,
     /// Folder that Terraform was applied from, or a file with `terraform output -json`: it says the names below
     #[cfg(feature = "aws")]
@@ -158,7 +158,7 @@ pub struct OutputArgs {
 pub struct VerifyArgs {
     /// Relay what the store has and the log lacks
     #[cfg(feature = "aws")]
-    #[arg(long, requires = "aws")]
+    #[arg(long)]
     pub repair: bool,
     /// The report's form.
     #[command(flatten)]
@@ -317,4 +317,23 @@ pub enum SchemaKind {
     Athena,
     /// A list for Terraform.
     Hcl,
+}
+
+#[cfg(all(test, feature = "aws"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_is_said_before_or_after_the_command_and_takes_no_word_of_it() {
+        for line in
+            ["daybook --aws verify --repair", "daybook verify --aws --repair", "daybook --aws=true verify --repair"]
+        {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            assert_eq!(cli.settings.aws, Some(true), "{line}");
+            assert!(matches!(cli.command, Command::Verify(args) if args.repair), "{line}");
+        }
+        let cli = Cli::try_parse_from(["daybook", "query", "--aws", "traffic", "--engine", "local"]).unwrap();
+        assert_eq!(cli.settings.engine, Some(Engine::Local));
+        assert!(matches!(cli.command, Command::Query(args) if args.name.as_deref() == Some("traffic")));
+    }
 }

@@ -19,10 +19,34 @@ impl Lake {
     /// # Errors
     /// Glue or S3 fail, or the table is of another version or lies elsewhere.
     pub async fn on_aws(s3: Client, glue: aws_sdk_glue::Client, bucket: &str, database: &str) -> Result<Self> {
-        let warehouse = format!("s3://{bucket}/{LAKE}");
+        let lake = Self::named_on_aws(s3, glue, bucket, database)?;
+        lake.create_if_absent().await?;
+        lake.checked(bucket, database).await
+    }
+
+    /// Opens the same lake for who comes to read: a table that is not there is a slip of the pen.
+    ///
+    /// # Errors
+    /// As [`on_aws`](Self::on_aws), or there is no such table.
+    pub async fn existing_on_aws(s3: Client, glue: aws_sdk_glue::Client, bucket: &str, database: &str) -> Result<Self> {
+        let lake = Self::named_on_aws(s3, glue, bucket, database)?;
+        if !lake.exists().await? {
+            let message =
+                format!("there is no table {database}.requests: the compactor makes it; look at the database's name");
+            return Err(Error::new(ErrorKind::Table, message));
+        }
+        lake.checked(bucket, database).await
+    }
+
+    fn named_on_aws(s3: Client, glue: aws_sdk_glue::Client, bucket: &str, database: &str) -> Result<Self> {
         let files = storage::file_io(Bucket::new(s3, bucket));
-        let catalog = GlueCatalog::new(glue, files, &warehouse).map_err(Error::lake("open the catalog"))?;
-        let (lake, table) = Self::in_namespace(Arc::new(catalog), database).await?;
+        let catalog = GlueCatalog::new(glue, files, &format!("s3://{bucket}/{LAKE}"));
+        Ok(Self::named(Arc::new(catalog.map_err(Error::lake("open the catalog"))?), database))
+    }
+
+    async fn checked(self, bucket: &str, database: &str) -> Result<Self> {
+        let (lake, warehouse) = (self, format!("s3://{bucket}/{LAKE}"));
+        let table = lake.load_checked().await?;
         let place = table.metadata().location();
         if place.starts_with(&warehouse) {
             return Ok(lake);

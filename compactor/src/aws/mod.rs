@@ -38,6 +38,14 @@ pub async fn lake(sdk: &SdkConfig, bucket: &str, database: &str) -> crate::Resul
     Lake::on_aws(aws_sdk_s3::Client::new(sdk), aws_sdk_glue::Client::new(sdk), bucket, database).await
 }
 
+/// The same lake for who comes to read, as [`Lake::existing_on_aws`] opens it.
+///
+/// # Errors
+/// As [`Lake::existing_on_aws`].
+pub async fn existing_lake(sdk: &SdkConfig, bucket: &str, database: &str) -> crate::Result<Lake> {
+    Lake::existing_on_aws(aws_sdk_s3::Client::new(sdk), aws_sdk_glue::Client::new(sdk), bucket, database).await
+}
+
 /// An error and its causes in one line: the SDK's own `Display` says no more than "service error".
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

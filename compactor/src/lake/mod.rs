@@ -43,19 +43,27 @@ impl Lake {
     /// # Errors
     /// The catalog fails, or holds a table of another version.
     pub async fn with_catalog(catalog: Arc<dyn Catalog>) -> Result<Self> {
-        Self::in_namespace(catalog, schema::NAMESPACE).await.map(|(lake, _)| lake)
+        let lake = Self::named(catalog, schema::NAMESPACE);
+        lake.create_if_absent().await?;
+        lake.load_checked().await?;
+        Ok(lake)
     }
 
-    /// As [`with_catalog`](Self::with_catalog), with a namespace of another name; and the table as it is now.
-    pub(crate) async fn in_namespace(catalog: Arc<dyn Catalog>, namespace: &str) -> Result<(Self, Table)> {
+    /// The table `requests` of a namespace, whether it is there or not.
+    pub(crate) fn named(catalog: Arc<dyn Catalog>, namespace: &str) -> Self {
         let namespace = NamespaceIdent::new(namespace.to_owned());
-        let lake = Self { catalog, table: TableIdent::new(namespace, schema::TABLE.to_owned()) };
-        if !lake.exists().await? {
-            lake.create().await?;
-        }
-        let table = lake.load().await?;
+        Self { catalog, table: TableIdent::new(namespace, schema::TABLE.to_owned()) }
+    }
+
+    pub(crate) async fn create_if_absent(&self) -> Result<()> {
+        if self.exists().await? { Ok(()) } else { self.create().await }
+    }
+
+    /// The table as it is now, if it is of this version.
+    pub(crate) async fn load_checked(&self) -> Result<Table> {
+        let table = self.load().await?;
         schema::check(table.metadata().current_schema())?;
-        Ok((lake, table))
+        Ok(table)
     }
 
     /// The table as it is now: one snapshot, which stays what it is whatever is committed later.
@@ -71,7 +79,7 @@ impl Lake {
         &self.catalog
     }
 
-    async fn exists(&self) -> Result<bool> {
+    pub(crate) async fn exists(&self) -> Result<bool> {
         self.catalog.table_exists(&self.table).await.map_err(Error::lake("look for the table"))
     }
 

@@ -132,6 +132,7 @@ fn external(error: iceberg::Error) -> ParquetError {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "ranges are what is asked for")]
 mod tests {
     use super::*;
 

@@ -55,7 +55,7 @@ impl Deployment {
     /// # Errors
     /// The catalog's.
     pub async fn lake(&self) -> Result<Lake> {
-        Ok(compactor::aws::lake(&self.sdk, &self.settings.bucket, &self.settings.database).await?)
+        Ok(compactor::aws::existing_lake(&self.sdk, &self.settings.bucket, &self.settings.database).await?)
     }
 
     /// Everything that the store has.
@@ -94,5 +94,12 @@ pub async fn ask(athena: &AthenaEngine, query: &NamedQuery, given: &[(String, St
             std::future::pending::<()>().await;
         }
     };
-    Ok(athena.run_until(query, &params, cancel).await?)
+    let rows = athena.run_until(query, &params, cancel).await?;
+    // From here on there is nothing to stop but this process, whose own handling of Ctrl-C ended with the first use.
+    tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
+    Ok(rows)
 }

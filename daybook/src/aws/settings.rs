@@ -68,7 +68,7 @@ fn file(path: &Path) -> Result<Vec<u8>> {
 fn terraform(folder: &Path) -> Result<Vec<u8>> {
     let doing = || format!("run terraform output in {}", folder.display());
     let mut command = Command::new("terraform");
-    let output = command.arg("-chdir").arg(folder).args(["output", "-json"]).output();
+    let output = command.current_dir(folder).args(["output", "-json"]).output();
     let output = output.map_err(Failure::while_(doing()))?;
     if output.status.success() {
         return Ok(output.stdout);

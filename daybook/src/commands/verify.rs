@@ -7,6 +7,8 @@ use query::{Cell, CellKind, RowColumn, Rows};
 
 use crate::cli::{Format, VerifyArgs};
 use crate::config::Config;
+#[cfg(feature = "aws")]
+use crate::failure::Failure;
 use crate::failure::Result;
 use crate::output::{print, print_rows, table};
 use crate::place::Place;
@@ -16,6 +18,10 @@ use crate::verify::{Check, Report, verify};
 /// Verifies and reports; exit status 1 if anything is wrong.
 pub async fn run(config: &Config, args: &VerifyArgs) -> Result<ExitCode> {
     let report = match Place::of(config).await? {
+        #[cfg(feature = "aws")]
+        Place::Folder(_) if args.repair => {
+            return Err(Failure::new("--repair is for --aws: on one machine every command relays what is not relayed"));
+        }
         Place::Folder(installation) => verify(&installation).await?,
         #[cfg(feature = "aws")]
         Place::Aws(deployment) => crate::aws::verify(&deployment, args.repair).await?,

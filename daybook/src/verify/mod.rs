@@ -7,7 +7,7 @@ pub(crate) mod balance;
 pub(crate) mod chain;
 mod report;
 mod row;
-mod view;
+pub(crate) mod view;
 
 use std::collections::HashMap;
 

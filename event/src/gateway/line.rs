@@ -19,6 +19,14 @@ pub struct Line {
     pub(super) values: Values,
 }
 
+/// Longest id that an event keeps of its request, bytes: a client may have made it longer.
+pub const LONGEST_ID: usize = 256;
+
+/// An id as the request's event has it.
+fn cut_id(id: &str) -> &str {
+    &id[..id.floor_char_boundary(LONGEST_ID)]
+}
+
 /// The values of a line, one for each field of the format.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Values([Option<String>; FIELDS.len()]);
@@ -69,7 +77,7 @@ impl Line {
     /// The ids under which the request's own event may stand: the one that a client can choose, and the gateway's.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         let extended = self.extended_request_id.as_deref().filter(|id| *id != self.request_id);
-        [self.request_id.as_str()].into_iter().chain(extended)
+        [self.request_id.as_str()].into_iter().chain(extended).map(cut_id)
     }
 
     /// Whether the request cannot have an event of its own: the gateway refused it and asked nobody.

@@ -8,5 +8,5 @@ mod line;
 mod witness;
 
 pub use format::Frontend;
-pub use line::Line;
+pub use line::{LONGEST_ID, Line};
 pub use witness::Source;

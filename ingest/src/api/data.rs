@@ -51,6 +51,12 @@ impl Api {
         let of = ListOf::Submissions { user_id: user_id.to_owned() };
         let list = List { path: "/data", filters: vec![("user_id", user_id)] };
         let page = self.page(call, &list, of).await?;
+        let events = page.items.iter().filter_map(|listed| match &listed.item {
+            Item::Event(event) => Some(event.request_bytes),
+            Item::State(_) => None,
+        });
+        // Bodies that were set aside are large: what cannot be carried is not read first.
+        self.carry(usize::try_from(events.sum::<i64>()).unwrap_or(usize::MAX))?;
         let mut items = Vec::with_capacity(page.items.len());
         for listed in &page.items {
             if let Item::Event(event) = &listed.item {

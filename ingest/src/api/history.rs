@@ -1,6 +1,6 @@
 //! What happened to a task, and what it was at some moment.
 
-use event::domain::Operation;
+use event::domain::{Operation, State};
 use event::{Event, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -34,7 +34,8 @@ struct Entry {
     event_id: String,
     at: String,
     actor: Actor,
-    changes: Vec<FieldChange>,
+    /// None where what was before is not known any more.
+    changes: Option<Vec<FieldChange>>,
 }
 
 #[derive(Serialize)]
@@ -109,9 +110,11 @@ impl Api {
             Moment::Time(_) => (0, STEP),
         };
         let mut found: Option<Event> = None;
+        let mut oldest = None;
         loop {
             let events = self.store.history(entity, after, step).await.map_err(|error| unavailable(&error))?;
             let Some(last) = events.last().and_then(|event| event.entity_version) else { break };
+            oldest = oldest.or(events.first().and_then(|event| event.entity_version));
             after = last;
             // Versions decide, not clocks: of all versions that carry an earlier time, the highest counts.
             let holds = |event: &Event| match moment {
@@ -125,14 +128,38 @@ impl Api {
                 break;
             }
         }
+        if found.is_none() && oldest != Some(1) {
+            return self.state_without_events(entity, moment, oldest).await;
+        }
         let there = found.filter(|event| event.operation.as_deref() != Some(Operation::Delete.as_str()));
         Ok(there.and_then(|event| event.entity_version.zip(event.state_after)))
     }
+
+    /// The state at a moment of which the store has no event: there was none, or it has expired. The state has not.
+    async fn state_without_events(
+        &self,
+        entity: &EntityRef,
+        moment: Moment,
+        oldest: Option<i64>,
+    ) -> Result<Option<(i64, String)>, Problem> {
+        let stored = self.store.load(entity).await.map_err(|error| unavailable(&error))?;
+        let Some(stored) = stored else { return Ok(None) };
+        let is_now = match moment {
+            Moment::Version(version) if version > stored.version => return Ok(None),
+            Moment::Version(version) => version == stored.version,
+            Moment::Time(time) => oldest.is_none() && updated_at(&stored.state).is_some_and(|at| at <= time),
+        };
+        if is_now {
+            return Ok((!stored.deleted).then(|| (stored.version, stored.state.as_str().to_owned())));
+        }
+        Err(Problem::not_found("The store has its events of that time no longer; the query entity_as_of has them."))
+    }
 }
 
-/// What each event changed against the one before it.
+/// What each event changed against the one before it; unknown, if that one has expired.
 fn entries(events: &[Event]) -> Vec<Entry> {
-    let mut before = Map::new();
+    let from_the_start = events.first().is_none_or(|event| event.entity_version == Some(1));
+    let mut before = from_the_start.then(Map::new);
     let mut entries = Vec::with_capacity(events.len());
     for event in events {
         let state = event.state_after.as_deref().unwrap_or("{}");
@@ -148,11 +175,17 @@ fn entries(events: &[Event]) -> Vec<Entry> {
                 id: event.actor_id.clone(),
                 user_id: event.user_id.clone(),
             },
-            changes: differences(&before, &after),
+            changes: before.map(|before| differences(&before, &after)),
         });
-        before = after;
+        before = Some(after);
     }
     entries
+}
+
+/// When a state was made, if it says so.
+fn updated_at(state: &State) -> Option<Timestamp> {
+    let fields: Map<String, Value> = serde_json::from_str(state.as_str()).ok()?;
+    Timestamp::parse(fields.get("updated_at")?.as_str()?).ok()
 }
 
 /// Fields that differ, but for those that every version changes.

@@ -141,14 +141,20 @@ impl Api {
 
     /// Refuses an answer that cannot be carried, before its event exists. What a change answers with is small.
     fn fitting(&self, finished: Finished) -> Result<Finished, Problem> {
-        let Some(most) = self.settings.largest_answer else { return Ok(finished) };
-        match &finished {
-            Finished::Answered { answer, .. } if limits::size_in_json(&answer.body) > most => {
-                let bytes = answer.body.len();
+        if let (Finished::Answered { answer, .. }, Some(_)) = (&finished, self.settings.largest_answer) {
+            self.carry(limits::size_in_json(&answer.body))?;
+        }
+        Ok(finished)
+    }
+
+    /// Refuses an answer of so many bytes if it cannot be carried.
+    fn carry(&self, bytes: usize) -> Result<(), Problem> {
+        match self.settings.largest_answer {
+            Some(most) if bytes > most => {
                 let detail = format!("The answer has {bytes} bytes, more than can be carried; ask for fewer entries.");
                 Err(Problem::answer_too_large(detail))
             }
-            _ => Ok(finished),
+            _ => Ok(()),
         }
     }
 

@@ -211,7 +211,7 @@ impl DynamoStore {
             Ok(get) => TransactGetItem::builder().get(get).build(),
             Err(error) => return unknown(error.to_string()),
         };
-        match self.deadline.bound(self.client.transact_get_items().transact_items(get).send()).await {
+        match self.last_moments.bound(self.client.transact_get_items().transact_items(get).send()).await {
             Err(elapsed) => unknown(elapsed.to_string()),
             Ok(Err(failed)) => unknown(errors::failed("looking for it", &failed).to_string()),
             Ok(Ok(found)) => {
@@ -266,7 +266,9 @@ where
     if error.raw_response().is_none() && errors::is_lost(error) {
         return Attempt::Silent(failed);
     }
-    match (errors::is_busy(error), errors::is_lost(error)) {
+    // A server that failed may have failed after its work was done, whatever it calls that.
+    let server = error.raw_response().is_some_and(|response| response.status().is_server_error());
+    match (errors::is_busy(error) && !server, errors::is_lost(error) || server) {
         // Our own earlier attempt is still being carried out.
         (true, _)
             if error.as_service_error().and_then(|error| error.code()) == Some("TransactionInProgressException") =>

@@ -85,7 +85,9 @@ pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Si
         // Ids of two processes differ by their random bits; no order between processes is promised.
         ids: EventIds::default(),
         system,
-        store: Arc::new(DynamoStore::new(dynamodb, s3, store, system, patience)),
+        store: Arc::new(
+            DynamoStore::new(dynamodb, s3, store, system, patience).with_last_moments(ground.deadline.clone()),
+        ),
         sink: Arc::clone(&sink) as _,
         queries: None,
     };

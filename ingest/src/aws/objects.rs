@@ -25,6 +25,11 @@ impl Objects {
         Self { client, bucket, system, deadline }
     }
 
+    /// The same objects under another deadline.
+    pub fn until(self, deadline: Deadline) -> Self {
+        Self { deadline, ..self }
+    }
+
     /// Writes an object whose key stands for its content: one that is there already is this one.
     pub async fn put(&self, key: &str, body: Bytes) -> Result<()> {
         let what = || format!("writing s3://{}/{key}", self.bucket);

@@ -45,6 +45,8 @@ pub struct DynamoStore {
     pub(super) settings: DynamoSettings,
     pub(super) system: System,
     pub(super) deadline: Deadline,
+    /// The deadline of what must still be done when the store's own is over.
+    pub(super) last_moments: Deadline,
     bodies: Objects,
 }
 
@@ -58,7 +60,16 @@ impl DynamoStore {
         deadline: Deadline,
     ) -> Self {
         let bodies = Objects::new(s3, settings.bucket.clone(), system, deadline.clone());
-        Self { client, settings, system, deadline, bodies }
+        Self { client, settings, system, last_moments: deadline.clone(), deadline, bodies }
+    }
+
+    /// Lets bodies be set aside, and lost answers be looked for, until a later deadline: what the store fails with at
+    /// its own is still to be recorded.
+    #[must_use]
+    pub fn with_last_moments(mut self, deadline: Deadline) -> Self {
+        self.bodies = self.bodies.until(deadline.clone());
+        self.last_moments = deadline;
+        self
     }
 
     async fn get(&self, what: &str, pk: String, sk: &str) -> Result<Option<Item>> {

@@ -87,14 +87,17 @@ impl AthenaEngine {
         params: &Params,
         cancel: impl Future<Output = ()> + Send,
     ) -> Result<Rows> {
-        let id = self.start(&query.prepare(params)?).await?;
         let seconds = self.settings.timeout.as_secs_f64();
+        // Starting takes of the time, too.
+        let timeout = tokio::time::sleep(self.settings.timeout);
+        let id = self.start(&query.prepare(params)?).await?;
         let given_up = tokio::select! {
-            ended = self.wait(query.name, &id) => {
-                let execution = ended?;
-                return self.rows(&id, &execution).await;
-            }
-            () = tokio::time::sleep(self.settings.timeout) => {
+            done = self.finish(query.name, &id) => match done {
+                Ok(rows) => return Ok(rows),
+                // It may run on all the same; to stop one that has ended does nothing.
+                Err(error) => error,
+            },
+            () = timeout => {
                 Error::new(ErrorKind::Timeout, format!("{} did not finish within {seconds} s", query.name))
             }
             () = cancel => Error::new(ErrorKind::Cancelled, format!("{} was cancelled", query.name)),
@@ -126,6 +129,11 @@ impl AthenaEngine {
             .map_err(of_request("start a query"))?;
         let missing = || Error::new(ErrorKind::Engine, "Athena started a query without an id");
         started.query_execution_id.ok_or_else(missing)
+    }
+
+    async fn finish(&self, name: &str, id: &str) -> Result<Rows> {
+        let execution = self.wait(name, id).await?;
+        self.rows(id, &execution).await
     }
 
     /// Waits until the query has ended, asking less often the longer it takes.

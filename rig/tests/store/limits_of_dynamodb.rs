@@ -210,6 +210,19 @@ fn a_history_whose_events_have_expired_says_so() {
             (answer.status(), &json(&answer)["count"], &json(&answer)["complete"]),
             (200, &0.into(), &false.into())
         );
+        // The state is there, and what it was before it is not.
+        let task = path.trim_end_matches("/history");
+        for (query, status, version) in [
+            ("as_of=2027-11-20T00:00:00Z", 200, json!(1)),
+            ("version=1", 200, json!(1)),
+            ("version=2", 404, Value::Null),
+            ("as_of=2000-01-01T00:00:00Z", 404, Value::Null),
+        ] {
+            let answer = rig.api.handle(Req::get(&format!("{task}?{query}")).received()).await;
+            assert_eq!((answer.status(), &json(&answer)["version"]), (status, &version), "{query}");
+        }
+        let before = rig.api.handle(Req::get(&format!("{task}?as_of=2000-01-01T00:00:00Z")).received()).await;
+        assert!(json(&before)["detail"].as_str().unwrap().contains("entity_as_of"), "{}", json(&before));
         let none = "/tasks/019aa0c5-6f8b-7000-8000-000000000000/history";
         assert_eq!(rig.api.handle(Req::get(none).received()).await.status(), 404);
         rig.backend.clients.remove_stream(&rig.backend.stream).await;

@@ -20,7 +20,7 @@ use mount::Mounted;
 pub use reply::{Kind, Reply, Shape};
 
 /// Longest id, address or protocol of a gateway that is kept, bytes.
-const LONGEST_WORD: usize = 256;
+const LONGEST_WORD: usize = event::gateway::LONGEST_ID;
 
 /// What the function knows of a request besides its event.
 #[derive(Debug, Clone)]
