@@ -185,7 +185,7 @@ fn entries(events: &[Event]) -> Vec<Entry> {
 /// When a state was made, if it says so.
 fn updated_at(state: &State) -> Option<Timestamp> {
     let fields: Map<String, Value> = serde_json::from_str(state.as_str()).ok()?;
-    Timestamp::parse(fields.get("updated_at")?.as_str()?).ok()
+    Some(Timestamp::from_micros(fields.get("updated_at")?.as_i64()?.saturating_mul(1_000_000)))
 }
 
 /// Fields that differ, but for those that every version changes.

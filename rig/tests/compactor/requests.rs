@@ -31,19 +31,19 @@ async fn of_a_run() {
         ("glue:UpdateTable", 1),
         ("s3:GetObject lake/", 2),
         ("s3:GetObject raw/", 2),
-        ("s3:ListObjectsV2", 1),
+        ("s3:ListObjectsV2", 2),
         // A data file, the consumed set, a manifest, the manifest list, the metadata.
         ("s3:PutObject lake/", 5),
     ];
     check(&world, &lake, &with_new_rows).await;
-    check(&world, &lake, &[("glue:GetTable", 1), ("s3:GetObject lake/", 1), ("s3:ListObjectsV2", 1)]).await;
+    check(&world, &lake, &[("glue:GetTable", 1), ("s3:GetObject lake/", 1), ("s3:ListObjectsV2", 2)]).await;
     world.put_events(&key(9, "again"), &input[..100]).await;
     let with_duplicates = [
         ("glue:GetTable", 6),
         ("glue:UpdateTable", 1),
         ("s3:GetObject lake/", 8),
         ("s3:GetObject raw/", 1),
-        ("s3:ListObjectsV2", 1),
+        ("s3:ListObjectsV2", 2),
         ("s3:PutObject lake/", 3),
     ];
     check(&world, &lake, &with_duplicates).await;

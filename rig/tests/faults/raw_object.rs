@@ -125,7 +125,7 @@ async fn get_broken_off() {
     world.flow.proxy.play(plan);
     world.flow.compact().await.unwrap();
     let traffic = world.flow.proxy.take();
-    assert_eq!((traffic.count("s3:GetObject raw/"), traffic.count("s3:ListObjectsV2")), (6, 2), "{traffic}");
+    assert_eq!((traffic.count("s3:GetObject raw/"), traffic.count("s3:ListObjectsV2")), (6, 3), "{traffic}");
     let (sums, evidence) = world.judge().await;
     assert_eq!((sums.types["request.rejected"], evidence.counts.quarantined, sums.duplicates), (3, 0, 0));
     expect(&world.under(Plan::none(), 404, Req::get("/nothing")).await.1, &[PUT]);

@@ -25,7 +25,7 @@ async fn throttled_5xx_timeout_before_processing() {
     for (request, operation) in [(create(), TRANSACTION), (submit(), SUBMISSION)] {
         for (fault, looks) in [
             (Fault::Throttle, 0),
-            (Fault::Unavailable, 0),
+            (Fault::Unavailable, 1),
             (Fault::Internal, 1),
             (Fault::DropBefore, 1),
             (Fault::BreakOff, 1),

@@ -8,6 +8,7 @@ use ingest::store::{Append, Appended, EventStore, ListOf, ListQuery, NewState};
 use ingest::{ErrorKind, Settings, System};
 use rig::proxy::{Proxy, Upstreams};
 use rig::random::Random;
+use serde_json::{Value, json};
 
 use crate::backend::{Backend, on_both};
 use crate::conformance::{NOW, change, done, entity, id, keeping, submitted};
