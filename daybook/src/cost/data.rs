@@ -39,7 +39,8 @@ impl Prices {
     }
 }
 
-/// What each thing takes; the tests of the AWS side count it anew and compare.
+/// What each thing takes. Write units, sizes and requests are held against what `rig/tests/store/sizes.rs` and
+/// `rig/tests/faults/requests.rs` count; times are `bench/function/run`'s, memory a deployment's choice.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
@@ -130,8 +131,10 @@ pub struct Compactor {
     pub puts_per_commit: f64,
     /// Requests to read that a commit makes.
     pub gets_per_commit: f64,
-    /// Requests to read and list that every run makes.
+    /// Requests to read that every run makes.
     pub gets_per_run: f64,
+    /// Listings of every run; they cost what writing does.
+    pub lists_per_run: f64,
     /// Requests to the catalog that every run makes.
     pub glue_requests_per_run: f64,
     /// What a run logs.

@@ -153,7 +153,7 @@ impl Bill {
         let (runs, commits) = (compactor.runs_a_day * day.days, compactor.commits_a_day * day.days);
         // A stream writes an object when its buffer is old enough, if anything came meanwhile.
         let objects = (day.days * SECONDS_A_DAY / measured.firehose.seconds_per_object).min(workload.requests());
-        let puts = objects + commits * compactor.puts_per_commit;
+        let puts = objects + commits * compactor.puts_per_commit + runs * compactor.lists_per_run;
         let gets = objects + commits * compactor.gets_per_commit + runs * compactor.gets_per_run;
         self.add("S3", "writes and listings", puts / 1e3, "thousand", prices.s3_thousand_puts);
         self.add("S3", "reads", gets / 1e3, "thousand", prices.s3_thousand_gets);

@@ -75,7 +75,19 @@ async fn requests_per_run() {
     world.send(404, Req::get("/nothing")).await;
     world.flow.proxy.take();
     world.flow.compact().await.unwrap();
-    expect(&world.flow.proxy.take(), &compaction(7));
+    let traffic = world.flow.proxy.take();
+    expect(&traffic, &compaction(7));
+    // What `daybook cost` reckons with.
+    let measured: serde_json::Value =
+        serde_json::from_str(include_str!("../../../daybook/src/cost/measured.json")).unwrap();
+    for (name, count) in [
+        ("puts_per_commit", traffic.count("s3:PutObject *")),
+        ("gets_per_commit", traffic.count("s3:GetObject *")),
+        ("lists_per_run", traffic.count("s3:ListObjectsV2")),
+        ("glue_requests_per_run", traffic.count("glue:*")),
+    ] {
+        assert_eq!(measured["compactor"][name], count as u64, "{name}: {traffic}");
+    }
     world.flow.compact().await.unwrap();
     expect(&world.flow.proxy.take(), &[("glue:GetTable", 3), ("s3:GetObject lake/", 2), ("s3:ListObjectsV2", 2)]);
     world.judge().await;

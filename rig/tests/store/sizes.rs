@@ -46,6 +46,13 @@ fn size(item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::Attrib
     item.iter().map(|(name, of)| name.len() + value(of)).sum()
 }
 
+/// A number of what `daybook cost` takes for measured.
+fn measured(pointer: &str) -> f64 {
+    let measured = include_str!("../../../daybook/src/cost/measured.json");
+    let measured: serde_json::Value = serde_json::from_str(measured).unwrap();
+    measured.pointer(pointer).and_then(serde_json::Value::as_f64).unwrap_or_else(|| panic!("{pointer}"))
+}
+
 /// Sizes by sort key.
 async fn sizes(backend: &Backend) -> Vec<(String, usize)> {
     let items = backend.items().await;
@@ -74,6 +81,15 @@ fn a_small_change_takes_four_write_units() {
         let sizes = sizes(&rig.backend).await;
         println!("items {sizes:?}, lines {:?}", events.iter().map(|event| event.to_line().len()).collect::<Vec<_>>());
         assert_eq!(sizes.len(), 5, "three events, a state, a kept answer");
+        // What `daybook cost` reckons with.
+        let bytes = |sk: &str| sizes.iter().find(|(found, _)| found == sk).map_or(0, |(_, bytes)| *bytes);
+        let units = |items: &[&str]| items.iter().map(|sk| 2 * bytes(sk).div_ceil(1_024)).sum::<usize>();
+        assert_eq!(measured("/operations/change/write_units"), units(&["E#000000000002", "S"]) as f64);
+        assert_eq!(measured("/operations/create/write_units"), (units(&["E#000000000001", "S"]) + 1) as f64);
+        let stored = measured("/operations/change/stored_bytes");
+        assert!(stored >= bytes("E#000000000002") as f64, "{stored} {sizes:?}");
+        let lines = events.iter().map(|event| event.to_line().len()).sum::<usize>() / events.len();
+        assert!((measured("/line_bytes") - lines as f64).abs() < 250.0, "lines have {lines} bytes");
         for (sk, bytes) in &sizes {
             assert!(*bytes <= 1_024, "{sk} is billed twice: {sizes:?}");
         }
