@@ -116,8 +116,19 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICK
 
 
-def measure(server, command, warm):
+class Server(http.server.ThreadingHTTPServer):
+    """One for each process: a connection that a killed one left behind takes nothing from the next."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        pass
+
+
+def measure(command, warm):
+    server = Server(("127.0.0.1", 0), Api)
     run = server.run = Run()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     env = os.environ | {
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_address[1]}",
         "AWS_LAMBDA_FUNCTION_NAME": "f",
@@ -144,23 +155,22 @@ def measure(server, command, warm):
         with run.changed:
             run.over = True
             run.changed.notify_all()
+        server.shutdown()
+        server.server_close()
 
 
 def main():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     commands = dict(argument.split("=", 1) for argument in sys.argv[1:])
     seen = {name: [] for name in commands}
     # In turn, so that what else the machine does meets all of them alike.
     for _ in range(RUNS):
         for name, command in commands.items():
-            seen[name].append(measure(server, command, 0))
+            seen[name].append(measure(command, 0))
     print(f"{'':10} {'to next, ms':>12} {'to answer, ms':>14} {'warm CPU, µs':>13}   (medians of {RUNS} starts)")
     answers = {}
     for name, command in commands.items():
         to_next, to_answer = (statistics.median(run[index] for run in seen[name]) * 1e3 for index in (0, 1))
-        cpu = measure(server, command, WARM)[2] * 1e6
+        cpu = measure(command, WARM)[2] * 1e6
         answers[name] = (to_answer, cpu)
         print(f"{name:10} {to_next:12.1f} {to_answer:14.1f} {cpu:13.0f}")
     first = next(iter(answers))
