@@ -163,7 +163,7 @@ impl FunctionProcess {
 }
 
 /// A program of the workspace, beside the test's own.
-pub(crate) fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.ancestors().nth(2).unwrap().join(name);
     assert!(path.exists(), "{} is missing: `make test-aws` builds it first, by cargo build --bins", path.display());

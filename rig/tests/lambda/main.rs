@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "../query/athena.rs"]
+mod athena;
 mod config;
 mod ingest;
 mod relay;
+mod whole;
 mod world;
