@@ -2,6 +2,7 @@
 
 pub mod fixtures;
 pub mod flow;
+pub mod foreign;
 pub mod oracle;
 pub mod plan;
 pub mod proxy;

@@ -54,6 +54,9 @@ async fn from_a_gateway_s_event_to_rows_of_the_table() {
     assert!(daybook(&world, &database, &["compact"]).await.contains("Nothing is pending"));
     assert!(daybook(&world, &database, &["verify"]).await.contains("Everything holds."));
     assert!(daybook(&world, &database, &["verify", "--repair"]).await.contains("0 were missing"));
+    if let Some(said) = rig::foreign::read(&world.bucket, &database).await {
+        assert!(said.contains("snapshots 1  rows 3  distinct events 3"), "{said}");
+    }
     world.clients.remove_stream(&world.stream).await;
 }
 
