@@ -1,25 +1,25 @@
-//! A run: plan, decode, merge, write, commit; again until what was pending at its start is in the table.
+//! A run: plan, load, sort, encode, write, commit; again until what was pending at its start is in the table.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use event::Timestamp;
 use iceberg::spec::DataFile;
 use iceberg::table::Table;
+use tokio::runtime::Handle;
 use uuid::{Builder, Uuid};
 
 use crate::commit::{self, Batch, Outcome};
-use crate::decode::decode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Fold, Gateway};
-use crate::lake::{ConsumedSet, Counts, GatewayCounts, Lake};
-use crate::merge::{Merged, merge};
-use crate::plan::{Options, Pending, Task, Work, agenda, first_chunk, pending_objects};
-use crate::quarantine;
+use crate::ground::Ground;
+use crate::lake::{ConsumedSet, Counts, Lake};
+use crate::lookup::Known;
+use crate::output::{CommitFiles, Written};
+use crate::pipeline::{Output, Pipeline};
+use crate::plan::{Budget, Options, Pending, Task, Work, agenda, first_commit, pending_objects};
+use crate::profile::{Profile, Stage};
 use crate::raw::{RawLog, RawObject};
-use crate::rows::{Part, Rows};
-use crate::write::write;
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,18 +58,24 @@ pub struct Progress {
 /// A point between two steps of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// A chunk is planned.
+    /// A commit is planned.
     Planned,
-    /// Its objects are decoded, and their bad lines are durable in quarantine.
-    Decoded,
-    /// Its new rows are known.
-    Merged,
-    /// Their files are durable.
+    /// Rows of it are decoded and encoded; there may be several such points.
+    Encoded,
+    /// All its files are durable.
     Written,
+    /// Its bad lines are durable in quarantine.
+    Quarantined,
     /// The new consumed set is durable.
     Consumed,
     /// The commit is made.
     Committed,
+}
+
+impl Step {
+    /// All of them, in their order.
+    pub const ALL: [Self; 6] =
+        [Self::Planned, Self::Encoded, Self::Written, Self::Quarantined, Self::Consumed, Self::Committed];
 }
 
 type Reporter<'a> = Box<dyn Fn(Progress) + Send + Sync + 'a>;
@@ -85,6 +91,7 @@ pub struct Compaction<'a> {
     report: Reporter<'a>,
     stop: Stop<'a>,
     failpoint: Failpoint<'a>,
+    profile: Profile,
 }
 
 /// Compacts the raw objects that are pending, if that is worth a commit; see [`Compaction::run`].
@@ -128,6 +135,7 @@ impl<'a> Compaction<'a> {
             report: Box::new(|_| ()),
             stop: Box::new(|| false),
             failpoint: Box::new(|_| Ok(())),
+            profile: Profile::default(),
         }
     }
 
@@ -138,14 +146,22 @@ impl<'a> Compaction<'a> {
         self
     }
 
-    /// Calls `report` after every object decoded, batch written and commit made.
+    /// Adds to `profile` what each stage takes.
+    #[must_use]
+    pub fn with_profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Calls `report` after all rows written, objects done and commits made.
     #[must_use]
     pub fn with_report(mut self, report: impl Fn(Progress) + Send + Sync + 'a) -> Self {
         self.report = Box::new(report);
         self
     }
 
-    /// Asks `stop` before every chunk; once it says so no further one is begun, and the run ends with what is left.
+    /// Asks `stop` between objects; once it says so no further one is begun, what was begun is committed, and the run
+    /// ends with what is left.
     #[must_use]
     pub fn until(mut self, stop: impl Fn() -> bool + Send + Sync + 'a) -> Self {
         self.stop = Box::new(stop);
@@ -169,24 +185,23 @@ impl<'a> Compaction<'a> {
     /// Raw log or lake failed, other compactors were faster too often in a row, or the table has closed days that are
     /// still to come. Commits made before stay made.
     pub async fn run(&self, now: Timestamp, random: &(dyn Fn() -> [u8; 16] + Sync)) -> Result<Summary> {
-        let mut summary = Summary::default();
-        let mut progress = Progress::default();
+        let mut run = Run::default();
         let mut conflicts = 0;
         let mut plan = self.plan(None, now).await?;
         refuse_a_closed_today(&plan.consumed, now)?;
-        summary.left = Pending::of_work(&plan.work);
-        if !summary.left.is_worth_a_commit(now, &self.options) {
-            return Ok(summary);
+        run.summary.left = Pending::of_work(&plan.work);
+        if !run.summary.left.is_worth_a_commit(now, &self.options) {
+            return Ok(run.summary);
         }
-        progress.bytes_total = summary.left.bytes;
+        run.progress.bytes_total = run.summary.left.bytes;
         while !plan.work.is_empty() && !(self.stop)() {
             let id = Builder::from_random_bytes(random()).into_uuid();
-            match self.compact_chunk(Chunk { plan: &plan, id, now }, &mut summary, &mut progress).await? {
+            match self.make_commit(&plan, id, now, &mut run).await? {
                 Outcome::Committed => conflicts = 0,
                 Outcome::Overtaken if conflicts < self.options.max_conflicts => {
                     tracing::debug!(batch_id = %id, "another compactor was faster");
                     conflicts += 1;
-                    summary.overtaken += 1;
+                    run.summary.overtaken += 1;
                 }
                 Outcome::Overtaken => {
                     return Err(Error::new(ErrorKind::Conflict, "other compactors were faster, too often in a row"));
@@ -194,9 +209,9 @@ impl<'a> Compaction<'a> {
                 Outcome::Failed(error) => return Err(error),
             }
             plan = self.plan(Some(plan.listing), now).await?;
-            summary.left = Pending::of_work(&plan.work);
+            run.summary.left = Pending::of_work(&plan.work);
         }
-        Ok(summary)
+        Ok(run.summary)
     }
 
     /// What there is to do at `now`, with all of the log or with what was left of it before.
@@ -220,105 +235,156 @@ impl<'a> Compaction<'a> {
         Ok(Listing { raw: self.raw.list(from_day).await?, gateway: self.raw.list_gateway(from_day).await? })
     }
 
-    async fn compact_chunk(&self, chunk: Chunk<'_>, summary: &mut Summary, progress: &mut Progress) -> Result<Outcome> {
+    /// Makes the plan's first commit.
+    async fn make_commit(&self, plan: &Plan, id: Uuid, now: Timestamp, run: &mut Run) -> Result<Outcome> {
         (self.failpoint)(Step::Planned)?;
-        let (rows, mut taken) = self.decode_chunk(&chunk, progress).await?;
-        (self.failpoint)(Step::Decoded)?;
-        let merged = merge(&chunk.plan.table, rows).await?;
-        (self.failpoint)(Step::Merged)?;
-        if self.lake.load().await?.metadata_location() != chunk.plan.table.metadata_location() {
-            // The fence would find out, too, but only after files were written that nobody will ever name.
-            return Ok(Outcome::Overtaken);
+        let work = &plan.work[..first_commit(&plan.work, self.options.commit_bytes)];
+        let ground = Arc::new(Ground {
+            raw: self.raw.clone(),
+            limits: self.options.limits,
+            objects: work.iter().map(|work| work.object.clone()).collect(),
+            known: Known::of(&plan.table).await?,
+            ingested_at: now,
+            runtime: Handle::current(),
+            profile: self.profile.clone(),
+            spare: Mutex::default(),
+        });
+        let late = Budget::of(&self.options).late;
+        let mut making = Making { plan, work, files: CommitFiles::new(ground.clone(), &plan.table, id, late), ground };
+        let Some(mut taken) = self.take_events(&mut making, run).await? else { return Ok(Outcome::Overtaken) };
+        if let Some(gateway) = &self.gateway
+            && work.get(taken.objects).is_some_and(|work| work.task != Task::Events)
+        {
+            self.take_gateway(&mut making, gateway, &mut taken, run).await?;
         }
-        let files = self.write(&chunk, &merged, progress).await?;
+        let files = making.files.finish().await?;
         (self.failpoint)(Step::Written)?;
-        taken.count(&merged);
-        drop(merged);
-        self.commit_chunk(chunk, files, taken, summary, progress).await
+        taken.counts.quarantined = making.files.keep_bad().await?;
+        (self.failpoint)(Step::Quarantined)?;
+        self.commit(plan, id, files, taken, run).await
     }
 
-    async fn commit_chunk(
+    /// Takes in the raw objects; `None` if another compactor's commit came in between.
+    async fn take_events(&self, making: &mut Making<'_>, run: &mut Run) -> Result<Option<Taken>> {
+        let mut taken = Taken::default();
+        let counts = &mut taken.counts;
+        let events = making.work.iter().take_while(|work| work.task == Task::Events).count();
+        let mut pipeline = Pipeline::new(making.ground.clone(), Budget::of(&self.options), events);
+        while let Some(output) = pipeline.next(&self.stop).await? {
+            match output {
+                Output::Piece(piece) => {
+                    (self.failpoint)(Step::Encoded)?;
+                    if making.files.is_empty() && self.is_overtaken(making.plan).await? {
+                        return Ok(None);
+                    }
+                    counts.lines += piece.lines;
+                    run.progress.lines += piece.lines;
+                    let written = making.files.take(piece).await?;
+                    counts.add(written);
+                    run.progress.rows_written += written.rows;
+                }
+                Output::Done(objects) => {
+                    taken.objects = objects.end;
+                    run.progress.bytes_decoded += bytes(&making.work[objects]);
+                }
+            }
+            (self.report)(run.progress);
+        }
+        let written = making.files.write_late(0).await?;
+        counts.add(written);
+        counts.objects = taken.objects as u64;
+        run.progress.rows_written += written.rows;
+        Ok(Some(taken))
+    }
+
+    /// The fence would find out, too, but only after files were written that nobody will ever name.
+    async fn is_overtaken(&self, plan: &Plan) -> Result<bool> {
+        Ok(self.lake.load().await?.metadata_location() != plan.table.metadata_location())
+    }
+
+    /// Folds in the gateway objects, once all events of the log are in the table or in the files of this commit.
+    async fn take_gateway(
         &self,
-        chunk: Chunk<'_>,
+        making: &mut Making<'_>,
+        gateway: &Arc<Gateway>,
+        taken: &mut Taken,
+        run: &mut Run,
+    ) -> Result<()> {
+        let (limit, mut written) = (self.options.memory.min(1 << 24) as usize, Written::default());
+        making.files.close().await?;
+        let mut fold = Fold::new(making.ground.clone(), gateway.clone());
+        for (number, work) in making.work.iter().enumerate().skip(taken.objects) {
+            run.progress.lines += fold.read(number as u32, work.task, making.files.late()).await?;
+            written.add(making.files.write_late(limit).await?);
+            run.progress.bytes_decoded += work.object.bytes;
+            (self.report)(run.progress);
+        }
+        taken.objects = making.work.len();
+        fold.look_up().await?;
+        while fold.settle_next(making.files.late()).await? {
+            written.add(making.files.write_late(limit).await?);
+        }
+        (self.failpoint)(Step::Encoded)?;
+        written.add(making.files.write_late(0).await?);
+        run.progress.rows_written += written.rows;
+        taken.counts.gateway = fold.counts(written);
+        Ok(())
+    }
+
+    async fn commit(
+        &self,
+        plan: &Plan,
+        id: Uuid,
         files: Vec<DataFile>,
         taken: Taken,
-        summary: &mut Summary,
-        progress: &mut Progress,
+        run: &mut Run,
     ) -> Result<Outcome> {
-        let (Plan { table, .. }, counts) = (chunk.plan, taken.counts);
-        let done = &chunk.plan.work[..taken.objects];
-        let consumed = chunk.plan.consumed_after(taken.objects, self.options.look_back_days.max(3));
-        let consumed = commit::write_consumed(table, &consumed, chunk.id).await?;
+        let (Plan { table, .. }, counts, begun) = (plan, taken.counts, self.profile.now());
+        let consumed = plan.consumed_after(taken.objects, self.options.look_back_days.max(3));
+        let consumed = commit::write_consumed(table, &consumed, id).await?;
         (self.failpoint)(Step::Consumed)?;
         let (added, bytes_out) = (files.len() as u64, files.iter().map(DataFile::file_size_in_bytes).sum::<u64>());
-        let outcome = commit::commit(self.lake, table, Batch { id: chunk.id, files, counts, consumed }).await?;
+        let outcome = commit::commit(self.lake, table, Batch { id, files, counts, consumed }).await?;
+        self.profile.add(Stage::Commit, begun);
         if matches!(outcome, Outcome::Committed) {
             (self.failpoint)(Step::Committed)?;
+            let summary = &mut run.summary;
             summary.counts = summary.counts.plus(counts);
             summary.files += added;
-            summary.bytes_in += done.iter().map(|work| work.object.bytes).sum::<u64>();
+            summary.bytes_in += bytes(&plan.work[..taken.objects]);
             summary.bytes_out += bytes_out;
             summary.commits += 1;
-            progress.commits += 1;
-            (self.report)(*progress);
+            run.progress.commits += 1;
+            (self.report)(run.progress);
         }
         Ok(outcome)
     }
+}
 
-    /// Decodes as many of the pending objects as fit; their bad lines are durable when it returns.
-    async fn decode_chunk(&self, chunk: &Chunk<'_>, progress: &mut Progress) -> Result<(Rows, Taken)> {
-        // The other half is for the columns being built and written, and for what a decoder needs.
-        let most = self.options.memory / 2;
-        let planned = first_chunk(&chunk.plan.work, most);
-        let mut rows = Rows::new(chunk.now);
-        let mut taken = Taken::default();
-        let mut fold = None;
-        for work in &chunk.plan.work[..planned] {
-            let lines;
-            (rows, lines) = match (work.task, &self.gateway) {
-                (Task::Events, _) | (_, None) => self.decode_events(&work.object, rows, &mut taken.counts).await?,
-                (task, Some(gateway)) => {
-                    let begin = || Fold::begin(&self.raw, self.options.limits, gateway.clone(), &mut rows);
-                    fold.get_or_insert_with(begin).read(&work.object, task, rows).await?
-                }
-            };
-            taken.objects += 1;
-            progress.bytes_decoded += work.object.bytes;
-            progress.lines += lines;
-            (self.report)(*progress);
-            if rows.bytes() >= most {
-                break;
-            }
-        }
-        if let Some(fold) = fold {
-            taken.gateway_part = Some(fold.part());
-            (rows, taken.counts.gateway) = fold.settle(&chunk.plan.table, rows).await?;
-        }
-        Ok((rows, taken))
-    }
+fn bytes(work: &[Work]) -> u64 {
+    work.iter().map(|work| work.object.bytes).sum()
+}
 
-    async fn decode_events(&self, object: &RawObject, rows: Rows, counts: &mut Counts) -> Result<(Rows, u64)> {
-        let (rows, decoded) = decode(&self.raw, object, self.options.limits, rows).await?;
-        if decoded.damaged {
-            tracing::warn!(raw_object = object.key, lines = decoded.lines, "a raw object is damaged");
-        }
-        counts.objects += 1;
-        counts.lines += decoded.lines;
-        counts.quarantined += decoded.bad.len();
-        quarantine::keep(&self.raw, decoded.bad).await?;
-        Ok((rows, decoded.lines))
-    }
+/// What a run has come to so far.
+#[derive(Default)]
+struct Run {
+    summary: Summary,
+    progress: Progress,
+}
 
-    async fn write(&self, chunk: &Chunk<'_>, merged: &Merged, progress: &mut Progress) -> Result<Vec<DataFile>> {
-        let written = AtomicU64::new(progress.rows_written);
-        let before = *progress;
-        let report = |rows: u64| {
-            let sum = written.fetch_add(rows, Ordering::Relaxed) + rows;
-            (self.report)(Progress { rows_written: sum, ..before });
-        };
-        let files = write(&chunk.plan.table, merged, &chunk.id.to_string(), &report).await?;
-        progress.rows_written = written.into_inner();
-        Ok(files)
+/// A commit that is being made.
+struct Making<'a> {
+    plan: &'a Plan,
+    /// What it is to take in.
+    work: &'a [Work],
+    ground: Arc<Ground>,
+    files: CommitFiles<'a>,
+}
+
+impl Counts {
+    fn add(&mut self, written: Written) {
+        self.rows += written.rows;
+        self.duplicates += written.duplicates;
     }
 }
 
@@ -354,31 +420,9 @@ impl Plan {
     }
 }
 
-/// What one commit is planned from.
-#[derive(Debug, Clone, Copy)]
-struct Chunk<'a> {
-    plan: &'a Plan,
-    id: Uuid,
-    now: Timestamp,
-}
-
-/// What was decoded for one commit: the first `objects` pieces of the work.
+/// What a commit takes in: the first `objects` pieces of the work.
 #[derive(Debug, Default)]
 struct Taken {
     objects: usize,
     counts: Counts,
-    /// Where the rows of gateway objects begin, if there are any.
-    gateway_part: Option<Part>,
-}
-
-impl Taken {
-    /// Counts the rows that are new, and those left out.
-    fn count(&mut self, merged: &Merged) {
-        let of_gateway = |part: Part| merged.keys.iter().filter(|key| part.holds(key)).count() as u64;
-        let rows = self.gateway_part.map_or(0, of_gateway);
-        let gateway = &mut self.counts.gateway;
-        *gateway = GatewayCounts { duplicates: gateway.rows - rows, rows, ..*gateway };
-        self.counts.rows = merged.keys.len() as u64 - rows;
-        self.counts.duplicates = merged.duplicates - gateway.duplicates;
-    }
 }

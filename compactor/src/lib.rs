@@ -2,7 +2,8 @@
 //!
 //! The compactor reads the raw log (gzip NDJSON, one event a line), drops what it has seen, and appends the rest to the
 //! Iceberg table `requests` in a commit that also says which raw objects are now consumed. Read in the order of the flow:
-//! [`raw`] → [`plan`] → `decode` → `merge` → `write` → `commit`; [`Compaction`] runs it, [`Lake`] is where it ends.
+//! [`raw`] → [`plan`] → `pipeline` (`block` → `columns` → `write::encode`) → `output` → `commit`; [`Compaction`] runs it,
+//! [`Lake`] is where it ends.
 //!
 //! What holds whenever a call returns, fails, or its process is killed:
 //!
@@ -14,19 +15,23 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+mod block;
+mod columns;
 mod commit;
 mod compact;
 mod decode;
 mod durable;
 mod error;
 mod gateway;
+mod ground;
 pub mod lake;
 mod lookup;
-mod merge;
+mod output;
+mod pipeline;
 pub mod plan;
+mod profile;
 mod quarantine;
 pub mod raw;
-mod rows;
 mod scan;
 pub mod schema;
 mod tail;
@@ -38,6 +43,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use gateway::{Gateway, count_deferred};
 pub use lake::{Counts, GatewayCounts, Lake, counts};
 pub use plan::{Options, Pending};
+pub use profile::{Profile, Stage};
 pub use quarantine::{QUARANTINE_REASON_DAMAGED, QuarantinedLine, read_quarantine};
 pub use raw::{DirRawLog, MemoryRawLog, RawLog, RawObject};
 pub use scan::{scan, table_rows};

@@ -1,54 +1,134 @@
-//! Looking for rows by their time: of the table only those files, row groups and pages are read that can hold them.
+//! Looking for rows by their time: only those files, row groups and pages are read that can hold them.
+
+mod events;
+mod pages;
+mod times;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::cast::AsArray;
 use arrow::array::types::TimestampMicrosecondType;
 use futures::TryStreamExt;
 use iceberg::spec::{DataFile, PrimitiveLiteral};
 use iceberg::table::Table;
-use parquet::arrow::ParquetRecordBatchStreamBuilder;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
-use parquet::file::metadata::ParquetMetaData;
-use parquet::file::page_index::column_index::ColumnIndexMetaData;
-use parquet::file::statistics::Statistics;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderMetadata, RowFilter};
+use parquet::arrow::async_reader::ParquetRecordBatchStream;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::{ParquetFile, files_of_days, open};
+use crate::lake::{Files, ParquetFile, open_known};
 use crate::schema;
+pub(crate) use times::Times;
 
 const DAY: i64 = 86_400_000_000;
+/// Footers that are kept: each has the page index of all columns, some hundred KB.
+const FOOTERS: usize = 64;
 
 /// What is looked for: rows of some times, told apart by one column of text.
 pub(crate) trait Sought {
     /// The column.
     fn column(&self) -> &'static str;
 
-    /// Whether one of them may have been received between two times, both included, in microseconds.
-    fn may_be_within(&self, first: i64, last: i64) -> bool;
+    /// The times.
+    fn times(&self) -> Times;
 
-    /// Shows a row; it need not be one of those looked for.
+    /// Shows a row of one of the times; it need not be one of those looked for.
     fn see(&mut self, received_at: i64, text: &str) -> Result<()>;
 }
 
-/// Shows `sought` every row of the table whose time it may be looking for, and some others.
-///
-/// Reads `received_at` and the one column, of those pages alone whose times are asked for.
-///
-/// # Errors
-/// The table could not be read.
-pub(crate) async fn look_for(table: &Table, sought: &mut (impl Sought + Send + Sync)) -> Result<()> {
-    let days = |first: i32, last: i32| {
-        sought.may_be_within(i64::from(first).saturating_mul(DAY), (i64::from(last) + 1).saturating_mul(DAY) - 1)
-    };
-    if !sought.may_be_within(i64::MIN, i64::MAX) {
-        return Ok(());
+/// The rows that are there already: those of a table, and of files that were written since and that it does not name yet.
+#[derive(Debug)]
+pub(crate) struct Known {
+    table: Table,
+    files: Files,
+    new: Mutex<Vec<Arc<DataFile>>>,
+    footers: Mutex<HashMap<String, ArrowReaderMetadata>>,
+}
+
+impl Known {
+    /// # Errors
+    /// The table's metadata cannot be read.
+    pub(crate) async fn of(table: &Table) -> Result<Self> {
+        let files = Files::of(table).await?;
+        Ok(Self { table: table.clone(), files, new: Mutex::default(), footers: Mutex::default() })
     }
-    for file in files_of_days(table, days).await? {
-        if file_range(&file).is_none_or(|(first, last)| sought.may_be_within(first, last)) {
-            look_in(table, &file, sought).await?;
+
+    /// Adds a file, which must be readable from now on.
+    pub(crate) fn add(&self, file: DataFile) {
+        self.new.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(file));
+    }
+
+    /// Shows `sought` every row of its times, by received_at and the one column; the cost follows what is sought, not
+    /// the table.
+    ///
+    /// # Errors
+    /// A file could not be read.
+    pub(crate) async fn look_for(&self, sought: &mut (impl Sought + Send)) -> Result<()> {
+        let times = sought.times();
+        if times.is_empty() {
+            return Ok(());
         }
+        let days = |first: i32, last: i32| {
+            times.any_within(i64::from(first).saturating_mul(DAY), (i64::from(last) + 1).saturating_mul(DAY) - 1)
+        };
+        let mut files = self.files.of_days(days).await?;
+        files.extend(self.new.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        for file in files {
+            if file_range(&file).is_none_or(|(first, last)| times.any_within(first, last)) {
+                self.look_in(&file, sought, &times).await?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    async fn look_in(&self, file: &DataFile, sought: &mut (impl Sought + Send), times: &Times) -> Result<()> {
+        let column = sought.column();
+        let context = || format!("look for {column} in {}", file.file_path());
+        let Some(mut batches) = self.read(file, column, times).await? else { return Ok(()) };
+        while let Some(batch) = batches.try_next().await.map_err(Error::lake(context()))? {
+            let damaged = || Error::new(ErrorKind::Table, format!("{}: not the table's columns", context()));
+            let received = batch.column_by_name("received_at");
+            let received = received.and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
+            let texts = batch.column_by_name(column).and_then(|column| column.as_string_opt::<i32>());
+            let (Some(received), Some(texts)) = (received, texts) else { return Err(damaged()) };
+            for (time, text) in received.values().iter().zip(texts) {
+                sought.see(*time, text.ok_or_else(damaged)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of one of the times. The times are read first, and of the column only pages that have a row of them.
+    async fn read(
+        &self,
+        file: &DataFile,
+        column: &str,
+        times: &Times,
+    ) -> Result<Option<ParquetRecordBatchStream<ParquetFile>>> {
+        let path = file.file_path();
+        let known = self.footers.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
+        let (metadata, builder) = open_known(&self.table, path, file.file_size_in_bytes(), known).await?;
+        self.keep(path, metadata);
+        let (groups, selection) = pages::select(builder.metadata(), times);
+        if groups.is_empty() {
+            return Ok(None);
+        }
+        let mask = |columns: &[&str]| ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        let (of_times, of_both, times) = (mask(&["received_at"]), mask(&["received_at", column]), times.clone());
+        let filter = ArrowPredicateFn::new(of_times, move |batch| Ok(times.among(batch.column(0))));
+        let builder = builder.with_projection(of_both).with_row_groups(groups).with_row_selection(selection);
+        let builder = builder.with_row_filter(RowFilter::new(vec![Box::new(filter)]));
+        builder.build().map(Some).map_err(Error::lake(format!("look for {column} in {path}")))
+    }
+
+    fn keep(&self, path: &str, metadata: ArrowReaderMetadata) {
+        let mut footers = self.footers.lock().unwrap_or_else(PoisonError::into_inner);
+        if footers.len() >= FOOTERS && !footers.contains_key(path) {
+            footers.clear();
+        }
+        footers.insert(path.to_owned(), metadata);
+    }
 }
 
 /// The times of a file's first and last row, if its writer said.
@@ -59,75 +139,4 @@ fn file_range(file: &DataFile) -> Option<(i64, i64)> {
         _ => None,
     };
     Some((micros(file.lower_bounds().get(&id))?, micros(file.upper_bounds().get(&id))?))
-}
-
-async fn look_in(table: &Table, file: &DataFile, sought: &mut (impl Sought + Send + Sync)) -> Result<()> {
-    let column = sought.column();
-    let context = || format!("look for {column} in {}", file.file_path());
-    let builder = open(table, file.file_path(), file.file_size_in_bytes()).await?;
-    let (groups, selection) = select(builder.metadata(), sought);
-    if groups.is_empty() {
-        return Ok(());
-    }
-    let mask = ProjectionMask::columns(builder.parquet_schema(), ["received_at", column]);
-    let builder: ParquetRecordBatchStreamBuilder<ParquetFile> =
-        builder.with_projection(mask).with_row_groups(groups).with_row_selection(selection);
-    let mut batches = builder.build().map_err(Error::lake(context()))?;
-    while let Some(batch) = batches.try_next().await.map_err(Error::lake(context()))? {
-        let damaged = || Error::new(ErrorKind::Table, format!("{}: not the table's columns", context()));
-        let times = batch.column_by_name("received_at").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
-        let texts = batch.column_by_name(column).and_then(|column| column.as_string_opt::<i32>());
-        let (Some(times), Some(texts)) = (times, texts) else { return Err(damaged()) };
-        for (time, text) in times.values().iter().zip(texts) {
-            sought.see(*time, text.ok_or_else(damaged)?)?;
-        }
-    }
-    Ok(())
-}
-
-/// The row groups, and within them the rows of those pages, whose times may be looked for.
-fn select(metadata: &ParquetMetaData, sought: &impl Sought) -> (Vec<usize>, RowSelection) {
-    let mut groups = Vec::new();
-    let mut selectors = Vec::new();
-    for (index, group) in metadata.row_groups().iter().enumerate() {
-        let column = group.columns().iter().position(|column| column.column_path().string() == "received_at");
-        let range = match column.and_then(|column| group.column(column).statistics()) {
-            Some(Statistics::Int64(range)) => range.min_opt().copied().zip(range.max_opt().copied()),
-            _ => None,
-        };
-        if range.is_none_or(|(first, last)| sought.may_be_within(first, last)) {
-            groups.push(index);
-            let rows = usize::try_from(group.num_rows()).unwrap_or_default();
-            selectors.extend(pages(metadata, index, column, rows, sought));
-        }
-    }
-    (groups, RowSelection::from(selectors))
-}
-
-/// Which rows of one row group to read; all of them if its writer left no index.
-fn pages(
-    metadata: &ParquetMetaData,
-    group: usize,
-    column: Option<usize>,
-    rows: usize,
-    sought: &impl Sought,
-) -> Vec<RowSelector> {
-    let ranges = metadata.column_index().and_then(|index| index.get(group)?.get(column?));
-    let places = metadata.offset_index().and_then(|index| index.get(group)?.get(column?));
-    let (Some(ColumnIndexMetaData::INT64(ranges)), Some(places)) = (ranges, places) else {
-        return vec![RowSelector::select(rows)];
-    };
-    let firsts: Vec<usize> =
-        places.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or_default()).collect();
-    let ends = firsts.iter().skip(1).copied().chain([rows]);
-    let selector = |(page, (first, end)): (usize, (&usize, usize))| {
-        let range = ranges.min_value(page).copied().zip(ranges.max_value(page).copied());
-        let length = end.saturating_sub(*first);
-        if range.is_none_or(|(first, last)| sought.may_be_within(first, last)) {
-            RowSelector::select(length)
-        } else {
-            RowSelector::skip(length)
-        }
-    };
-    firsts.iter().zip(ends).enumerate().map(selector).collect()
 }

@@ -1,5 +1,6 @@
 //! What to compact next: pure, from a listing and the consumed set.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use event::Timestamp;
@@ -9,9 +10,12 @@ use crate::lake::ConsumedSet;
 use crate::raw::RawObject;
 
 /// How gzip NDJSON of events grows when it is inflated, guessed high (measured: 5.4).
-const INFLATES_BY: u64 = 6;
-/// A chunk is never smaller than this, whatever the budget: less would only make small files.
-const LEAST_CHUNK: u64 = 1 << 20;
+const INFLATES_BY: u64 = 7;
+/// A group's text is never less than this, whatever the budget: less would only make small row groups.
+const LEAST_TEXT: u64 = 1 << 20;
+/// Of the memory, what the text of groups may take, in sixteenths; measured. The rest is for the groups' stored and
+/// encoded bytes, for late lines, and for the program.
+const TEXT_SHARE: u64 = 3;
 
 /// How a run decides and what it may use.
 #[derive(Debug, Clone)]
@@ -22,8 +26,13 @@ pub struct Options {
     pub max_wait: Duration,
     /// Whether to commit whatever is pending, however little.
     pub forced: bool,
-    /// Memory for one chunk's rows, bytes. Default 512 MiB. More pending makes several commits, each complete.
+    /// Memory that the process may take while it compacts, bytes, whatever it is given. Default 512 MiB.
     pub memory: u64,
+    /// Threads that compute. Default 2.
+    pub threads: usize,
+    /// A commit takes in so many stored bytes, or a single object that is larger. Default 512 MiB. More pending makes
+    /// several commits, each complete.
+    pub commit_bytes: u64,
     /// How many of the newest arrival days the consumed set remembers key by key; earlier days are closed. Default 4,
     /// at least 3 (48 hours and the day they began in). It counts days that have objects, so neither a pause nor a
     /// clock that once stood a year ahead closes a day too soon.
@@ -44,6 +53,8 @@ impl Default for Options {
             max_wait: Duration::from_secs(3_600),
             forced: false,
             memory: 512 << 20,
+            threads: 2,
+            commit_bytes: 512 << 20,
             look_back_days: 4,
             max_conflicts: 32,
             settle: Duration::from_secs(49 * 3_600),
@@ -149,19 +160,61 @@ pub(crate) fn agenda(
     events.chain(lines).collect()
 }
 
-/// How many of the first of `pending` make one chunk within the budget; at least one unless there is none.
+/// How many of the first pieces of work make one commit; at least one unless there is none.
 ///
 /// An object is never split: it is consumed as a whole or not at all.
-pub(crate) fn first_chunk(pending: &[Work], memory: u64) -> usize {
-    let budget = memory.max(LEAST_CHUNK);
+pub(crate) fn first_commit(work: &[Work], bytes: u64) -> usize {
     let mut sum = 0_u64;
-    for (index, work) in pending.iter().enumerate() {
-        sum = sum.saturating_add(work.object.bytes.saturating_mul(INFLATES_BY));
-        if sum > budget {
-            return index.max(1);
-        }
+    let fits = |work: &&Work| {
+        sum = sum.saturating_add(work.object.bytes);
+        sum <= bytes
+    };
+    work.iter().take_while(fits).count().max(work.len().min(1))
+}
+
+/// How the memory of a run is shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Budget {
+    /// Text of all groups together, bytes.
+    pub(crate) text: u64,
+    /// Groups at the same time.
+    pub(crate) groups: usize,
+    /// Late lines that are held, bytes.
+    pub(crate) late: u64,
+}
+
+impl Budget {
+    pub(crate) fn of(options: &Options) -> Self {
+        let text = (options.memory / 16 * TEXT_SHARE).max(LEAST_TEXT);
+        let fit = usize::try_from(text / LEAST_TEXT).unwrap_or(usize::MAX);
+        Self { text, groups: options.threads.max(1).min(fit), late: (options.memory / 16).max(LEAST_TEXT) }
     }
-    pending.len()
+
+    /// What a group is made for.
+    fn share(&self) -> u64 {
+        self.text / self.groups as u64
+    }
+}
+
+/// The objects of the group that begins with the object `first`, and the text that it may hold.
+///
+/// An object that seems to inflate to more than a share gets as much as it needs, up to all there is.
+pub(crate) fn group_of(objects: &[RawObject], first: usize, budget: &Budget) -> (Range<usize>, u64) {
+    let mut sum = 0_u64;
+    let fits = |object: &&RawObject| {
+        sum = sum.saturating_add(inflated(object));
+        sum <= budget.share()
+    };
+    let count = objects[first..].iter().take_while(fits).count();
+    match objects.get(first) {
+        Some(large) if count == 0 => (first..first + 1, inflated(large).clamp(budget.share(), budget.text)),
+        _ => (first..first + count, budget.share()),
+    }
+}
+
+/// A guess at an object's text.
+fn inflated(object: &RawObject) -> u64 {
+    object.bytes.saturating_mul(INFLATES_BY)
 }
 
 #[cfg(test)]
@@ -194,21 +247,45 @@ mod tests {
     }
 
     #[test]
-    fn chunks() {
-        let check = |sizes: &[u64], memory: u64, expect: usize| {
+    fn commits() {
+        let check = |sizes: &[u64], bytes: u64, expect: usize| {
             let objects: Vec<_> = sizes.iter().map(|bytes| object("k", *bytes, 0)).collect();
             let pending = agenda(&objects, &[], &ConsumedSet::default(), Timestamp::default(), Duration::ZERO);
-            assert_eq!(first_chunk(&pending, memory), expect, "{sizes:?} in {memory}");
+            assert_eq!(first_commit(&pending, bytes), expect, "{sizes:?} in {bytes}");
         };
-        let megabyte = 1 << 20;
         check(&[], 0, 0);
-        check(&[megabyte], 0, 1);
-        check(&[megabyte, megabyte], 0, 1);
-        check(&[megabyte, megabyte, megabyte], 12 * megabyte, 2);
-        check(&[100 * megabyte, 1], 12 * megabyte, 1);
-        check(&[1, 100 * megabyte], 12 * megabyte, 1);
+        check(&[10], 0, 1);
+        check(&[10, 10], 0, 1);
+        check(&[10, 10, 10], 20, 2);
+        check(&[100, 1], 12, 1);
+        check(&[1, 100], 12, 1);
         check(&[0, 0, 0], 0, 3);
         check(&[u64::MAX, u64::MAX], 12, 1);
+    }
+
+    #[test]
+    fn groups_share_the_text_and_a_large_object_may_have_all_of_it() {
+        let budget = Budget { text: 2_100, groups: 3, late: 0 };
+        let check = |sizes: &[u64], expect: &[(Range<usize>, u64)]| {
+            let objects: Vec<_> = sizes.iter().map(|bytes| object("k", *bytes, 0)).collect();
+            let (mut next, mut found) = (0, Vec::new());
+            while next < objects.len() {
+                let (group, weight) = group_of(&objects, next, &budget);
+                next = group.end;
+                found.push((group, weight));
+            }
+            assert_eq!(found, expect, "{sizes:?}");
+        };
+        check(&[], &[]);
+        check(&[50, 50, 50], &[(0..2, 700), (2..3, 700)]);
+        check(&[0, 0, 101, 200, 1_000, 1], &[(0..2, 700), (2..3, 707), (3..4, 1_400), (4..5, 2_100), (5..6, 700)]);
+    }
+
+    #[test]
+    fn the_budget_follows_the_memory() {
+        let of = |memory, threads| Budget::of(&Options { memory, threads, ..Options::default() });
+        assert_eq!(of(512 << 20, 2), Budget { text: 96 << 20, groups: 2, late: 32 << 20 });
+        assert_eq!(of(1, 8), Budget { text: LEAST_TEXT, groups: 1, late: LEAST_TEXT });
     }
 
     #[test]

@@ -93,11 +93,6 @@ impl BadLines {
         Self { raw_object: raw_object.to_owned(), count: 0, gzip: None }
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> u64 {
-        self.count
-    }
-
     /// Adds one.
     pub(crate) fn push(&mut self, bad: &BadLine) -> io::Result<()> {
         let gzip = self.gzip.get_or_insert_with(|| GzEncoder::new(Vec::new(), Compression::default()));
@@ -108,14 +103,42 @@ impl BadLines {
     }
 }
 
+/// Bad lines as a member of gzip, and how many they are.
+#[derive(Debug, Default)]
+pub(crate) struct BadMember {
+    pub(crate) count: u64,
+    bytes: Vec<u8>,
+}
+
+impl BadMember {
+    /// Adds more of the same object's.
+    pub(crate) fn append(&mut self, more: Self) {
+        self.count += more.count;
+        self.bytes.extend_from_slice(&more.bytes);
+    }
+}
+
+impl BadLines {
+    /// Them as they will lie in quarantine.
+    ///
+    /// # Errors
+    /// They cannot be rendered.
+    pub(crate) fn finish(self) -> Result<BadMember> {
+        let rendered = self.gzip.map_or(Ok(Vec::new()), GzEncoder::finish);
+        let bytes = rendered.map_err(Error::raw(format!("render the quarantine of {}", self.raw_object)))?;
+        Ok(BadMember { count: self.count, bytes })
+    }
+}
+
 /// Keeps an object's bad lines; durable when it returns.
 ///
 /// # Errors
 /// They could not be kept; then the object must not count as consumed.
-pub(crate) async fn keep(raw: &Arc<dyn RawLog>, bad: BadLines) -> Result<()> {
-    let Some(gzip) = bad.gzip else { return Ok(()) };
-    let bytes = gzip.finish().map_err(Error::raw(format!("render the quarantine of {}", bad.raw_object)))?;
-    raw.quarantine(&quarantine_key(&bad.raw_object), Bytes::from(bytes)).await
+pub(crate) async fn keep(raw: &Arc<dyn RawLog>, raw_object: &str, bad: BadMember) -> Result<()> {
+    if bad.count == 0 {
+        return Ok(());
+    }
+    raw.quarantine(&quarantine_key(raw_object), Bytes::from(bad.bytes)).await
 }
 
 /// Reads a quarantine object.
@@ -151,7 +174,7 @@ mod tests {
         let line = BadLine { line: 7, reason: "no".repeat(40), content: b"x".to_vec(), cut: false };
         (0..100_000).for_each(|_| bad.push(&line).unwrap());
         let held = bad.gzip.as_ref().unwrap().get_ref().len();
-        assert!(bad.len() == 100_000 && held < 1 << 20, "{held} bytes");
+        assert!(bad.count == 100_000 && held < 1 << 20, "{held} bytes");
     }
 
     #[test]

@@ -11,7 +11,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Reads an object's text, at most `limit` bytes of it.
 ///
 /// Its errors tell storage that failed (see [`storage_error`]) from bytes that are damaged.
-pub(super) struct Inflate {
+pub(crate) struct Inflate {
     text: Box<dyn Read + Send>,
     read: u64,
     limit: u64,
@@ -20,7 +20,7 @@ pub(super) struct Inflate {
 impl Inflate {
     /// # Errors
     /// The storage failed.
-    pub(super) fn new(reader: Box<dyn Read + Send>, limit: u64) -> io::Result<Self> {
+    pub(crate) fn new(reader: Box<dyn Read + Send>, limit: u64) -> io::Result<Self> {
         let mut stored = Stored(reader);
         let mut head = Vec::with_capacity(2);
         stored.by_ref().take(2).read_to_end(&mut head).map_err(|error| storage_error(error).unwrap_or_else(|e| e))?;
@@ -31,7 +31,7 @@ impl Inflate {
     }
 
     /// Bytes of text read so far.
-    pub(super) fn inflated(&self) -> u64 {
+    pub(crate) fn inflated(&self) -> u64 {
         self.read
     }
 }
@@ -49,7 +49,7 @@ impl Read for Inflate {
 }
 
 /// The storage's own error in what reading an object returned; else the damage, as it came.
-pub(super) fn storage_error(error: io::Error) -> Result<io::Error, io::Error> {
+pub(crate) fn storage_error(error: io::Error) -> Result<io::Error, io::Error> {
     match error.downcast::<StorageError>() {
         Ok(StorageError(inner)) => Ok(inner),
         Err(damage) => Err(damage),

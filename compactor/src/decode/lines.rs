@@ -5,10 +5,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use super::inflate::{Inflate, storage_error};
 
 /// How much of a line that cannot be kept whole is shown in quarantine.
-const EXCERPT: usize = 64 << 10;
+pub(crate) const EXCERPT: usize = 64 << 10;
 
 /// One step through an object.
-pub(super) enum Line<'a> {
+pub(crate) enum Line<'a> {
     /// A line without its line feed.
     Whole(&'a [u8]),
     /// A line of nothing but white space.
@@ -27,7 +27,7 @@ pub(super) enum Line<'a> {
 }
 
 /// Steps through the lines of an object.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     text: BufReader<Inflate>,
     line: Vec<u8>,
     limit: usize,
@@ -35,17 +35,17 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(text: Inflate, limit: usize) -> Self {
+    pub(crate) fn new(text: Inflate, limit: usize) -> Self {
         Self { text: BufReader::with_capacity(1 << 16, text), line: Vec::new(), limit, number: 0 }
     }
 
     /// The number of the last line, from 1.
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
     /// Bytes of text read so far.
-    pub(super) fn inflated(&self) -> u64 {
+    pub(crate) fn inflated(&self) -> u64 {
         self.text.get_ref().inflated()
     }
 
@@ -53,7 +53,7 @@ impl Lines {
     ///
     /// # Errors
     /// The storage failed. Damage is a value.
-    pub(super) fn next(&mut self) -> io::Result<Line<'_>> {
+    pub(crate) fn next(&mut self) -> io::Result<Line<'_>> {
         self.line.clear();
         let most = self.limit as u64 + 1;
         if let Err(error) = self.text.by_ref().take(most).read_until(b'\n', &mut self.line) {

@@ -1,4 +1,4 @@
-//! Raw objects to rows: every line becomes a row or a bad line with its reason, whatever the object holds.
+//! Raw objects line by line: the careful way, which any object can be read by, and what a line is worth.
 
 mod inflate;
 mod lines;
@@ -11,9 +11,8 @@ use event::Event;
 use crate::error::{Error, ErrorKind, Result};
 use crate::quarantine::{BadLine, BadLines, QUARANTINE_REASON_DAMAGED};
 use crate::raw::{RawLog, RawObject};
-use crate::rows::Rows;
-use inflate::Inflate;
-use lines::{Line, Lines};
+pub(crate) use inflate::Inflate;
+pub(crate) use lines::{EXCERPT, Line, Lines};
 
 /// Bounds on what one line and one object may be (I9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +32,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    fn inflated(&self, stored: u64) -> u64 {
+    /// What an object of `stored` bytes may inflate to.
+    pub(crate) fn inflated(&self, stored: u64) -> u64 {
         stored.saturating_mul(self.object_ratio).max(self.object_floor)
     }
 }
@@ -49,35 +49,6 @@ pub(crate) struct Decoded {
     pub(crate) inflated: u64,
     /// Whether the object could be read only up to a point.
     pub(crate) damaged: bool,
-}
-
-/// Decodes a whole object into `rows`, which it gives back.
-///
-/// An object that turns out damaged is read a second time: until its checksum was seen, its lines were only believed,
-/// and a flipped bit may hide in a line that still parses. Then only lines whose `event_hash` proves them are kept.
-///
-/// # Errors
-/// The object could not be read. Then `rows` is lost, too.
-pub(crate) async fn decode(
-    raw: &Arc<dyn RawLog>,
-    object: &RawObject,
-    limits: Limits,
-    mut rows: Rows,
-) -> Result<(Rows, Decoded)> {
-    let mark = rows.mark();
-    rows.begin_object(&object.key);
-    let mut trust = Trust::Checksum;
-    loop {
-        let decoded;
-        let take =
-            move |rows: &mut Rows, line: &[u8]| read_event(line, trust).map(|event| rows.push(&event, line.len()));
-        (rows, decoded) = each_line(raw, object, limits, rows, take).await?;
-        if !decoded.damaged || trust == Trust::EventHash {
-            return Ok((rows, decoded));
-        }
-        rows.roll_back(mark);
-        trust = Trust::EventHash;
-    }
 }
 
 /// Hands every line of an object to `take`, together with `state`, which is given back. A line that `take` refuses is
@@ -104,11 +75,25 @@ pub(crate) async fn each_line<S: Send + 'static>(
 
 /// What vouches for a line that parses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trust {
+pub(crate) enum Trust {
     /// The checksum of the object that it stands in.
     Checksum,
     /// Its own hash alone.
     EventHash,
+}
+
+impl Trust {
+    /// Reads a line as an event, if it is one that can be vouched for.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(crate) fn read(self, line: &[u8]) -> std::result::Result<Event, String> {
+        let event = Event::from_line(line).map_err(|error| error.to_string())?;
+        if self == Self::EventHash && event.compute_hash() != event.event_hash {
+            return Err("event_hash does not fit, and the object is damaged".to_owned());
+        }
+        Ok(event)
+    }
 }
 
 fn read_lines(
@@ -144,14 +129,6 @@ fn read_lines(
     }
     decoded.inflated = lines.inflated();
     Ok(decoded)
-}
-
-fn read_event(line: &[u8], trust: Trust) -> std::result::Result<Event, String> {
-    let event = Event::from_line(line).map_err(|error| error.to_string())?;
-    if trust == Trust::EventHash && event.compute_hash() != event.event_hash {
-        return Err("event_hash does not fit, and the object is damaged".to_owned());
-    }
-    Ok(event)
 }
 
 /// How much is in raw objects, counted without decoding events.

@@ -7,22 +7,22 @@
 
 mod wanted;
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use event::EventId;
 use event::gateway::{Line, Source};
 use event::redact::Redactor;
-use iceberg::table::Table;
 
+use crate::block::Block;
 use crate::decode::{Limits, each_line};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ground::Ground;
 use crate::lake::GatewayCounts;
-use crate::lookup::look_for;
+use crate::output::Written;
 use crate::plan::Task;
 use crate::quarantine;
 use crate::raw::{RawLog, RawObject};
-use crate::rows::{Part, Rows};
 use wanted::Wanted;
 
 /// Why no line of a damaged object is taken: an event vouches for itself by its hash, a line of the access log cannot.
@@ -43,98 +43,122 @@ impl Gateway {
 }
 
 /// The gateway objects of one commit while they are folded into its rows.
-#[derive(Debug)]
-pub(crate) struct Fold<'a> {
-    raw: &'a Arc<dyn RawLog>,
-    limits: Limits,
+pub(crate) struct Fold {
+    ground: Arc<Ground>,
     gateway: Arc<Gateway>,
-    /// Where the rows of gateway objects begin.
-    part: Part,
     wanted: Wanted,
-    /// The objects whose lines are being settled, and where their lines begin in `wanted`.
-    settling: Vec<(RawObject, Task, usize)>,
+    /// The objects whose lines are being settled, and where their lines end in `wanted`.
+    settling: VecDeque<(u32, Task, usize)>,
+    /// The lines of `wanted` that are settled.
+    settled: usize,
+    absent: Arc<HashSet<EventId>>,
     counts: GatewayCounts,
 }
 
-impl<'a> Fold<'a> {
-    /// Begins with all events in `rows`.
-    pub(crate) fn begin(raw: &'a Arc<dyn RawLog>, limits: Limits, gateway: Arc<Gateway>, rows: &mut Rows) -> Self {
-        let (wanted, counts) = (Wanted::default(), GatewayCounts::default());
-        Self { raw, limits, gateway, part: rows.begin_part(), wanted, settling: Vec::new(), counts }
+impl Fold {
+    /// Begins with nothing folded.
+    pub(crate) fn new(ground: Arc<Ground>, gateway: Arc<Gateway>) -> Self {
+        Self {
+            ground,
+            gateway,
+            wanted: Wanted::default(),
+            settling: VecDeque::new(),
+            settled: 0,
+            absent: Arc::default(),
+            counts: GatewayCounts::default(),
+        }
     }
 
-    /// Where the rows of gateway objects begin.
-    pub(crate) fn part(&self) -> Part {
-        self.part
+    fn object(&self, number: u32) -> Result<RawObject> {
+        let object = self.ground.objects.get(number as usize).cloned();
+        object.ok_or_else(|| Error::new(ErrorKind::RawLog, format!("no object {number}")))
     }
 
-    /// Reads an object: its refusals become rows, its other lines are counted or noted, as `task` says. Bad lines are
-    /// durable in quarantine when it returns, with the number of lines.
-    pub(crate) async fn read(&mut self, object: &RawObject, task: Task, mut rows: Rows) -> Result<(Rows, u64)> {
-        let (mark, first) = (rows.mark(), self.wanted.len());
-        rows.begin_object(&object.key);
-        let reading = Reading { rows, wanted: std::mem::take(&mut self.wanted), deferred: 0 };
+    /// Reads an object: its refusals become lines of `rows`, its other lines are counted or noted, as `task` says. Bad
+    /// lines are durable in quarantine when it returns, with the number of lines.
+    ///
+    /// # Errors
+    /// The object cannot be read, or its bad lines not be kept.
+    pub(crate) async fn read(&mut self, number: u32, task: Task, rows: &mut Block) -> Result<u64> {
+        let (object, raw) = (self.object(number)?, self.ground.raw.clone());
+        let first = self.wanted.len();
+        let reading = Reading { rows: Block::default(), number, wanted: std::mem::take(&mut self.wanted), deferred: 0 };
         let gateway = self.gateway.clone();
         let take = move |reading: &mut Reading, line: &[u8]| reading.take(line, task, &gateway);
-        let (mut reading, mut decoded) = each_line(self.raw, object, self.limits, reading, take).await?;
+        let (mut reading, mut decoded) = each_line(&raw, &object, self.ground.limits, reading, take).await?;
         if decoded.damaged {
             tracing::warn!(raw_object = object.key, lines = decoded.lines, "a gateway object is damaged");
-            reading.rows.roll_back(mark);
+            reading.rows.clear();
             reading.wanted.roll_back(first);
             reading.deferred = 0;
             let refuse = |_: &mut Reading, _: &[u8]| Err(DAMAGED.to_owned());
-            (reading, decoded) = each_line(self.raw, object, self.limits, reading, refuse).await?;
+            (reading, decoded) = each_line(&raw, &object, self.ground.limits, reading, refuse).await?;
         }
+        rows.adopt(&reading.rows, reading.rows.entries());
         self.wanted = reading.wanted;
         if task != Task::Refusals {
-            self.settling.push((object.clone(), task, first));
+            self.settling.push_back((number, task, self.wanted.len()));
         }
+        let bad = decoded.bad.finish()?;
         if task != Task::Settle {
             self.counts.objects += 1;
             self.counts.lines += decoded.lines;
-            self.counts.quarantined += decoded.bad.len();
+            self.counts.quarantined += bad.count;
             self.counts.deferred += reading.deferred;
         }
         // Lines that were bad at the first reading are in quarantine already: then this adds nothing.
-        quarantine::keep(self.raw, decoded.bad).await?;
-        Ok((reading.rows, decoded.lines))
+        quarantine::keep(&raw, &object.key, bad).await?;
+        Ok(decoded.lines)
     }
 
-    /// Settles the lines that were noted: those whose request is neither in the table nor among the events become rows.
-    /// Returns the counts, to which only the duplicates are to be added.
-    pub(crate) async fn settle(mut self, table: &Table, mut rows: Rows) -> Result<(Rows, GatewayCounts)> {
-        let lines = self.wanted.len();
+    /// Looks for the requests of the lines that were noted, among all rows that are there.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub(crate) async fn look_up(&mut self) -> Result<()> {
         self.wanted.sort();
-        rows.requests_before(self.part, |time, id| self.wanted.strike(time, id));
-        look_for(table, &mut self.wanted).await?;
-        let absent = Arc::new(self.wanted.absent());
-        let ends: Vec<usize> = self.settling.iter().skip(1).map(|(_, _, first)| *first).chain([lines]).collect();
-        for ((object, task, first), end) in std::mem::take(&mut self.settling).into_iter().zip(ends) {
-            let before = rows.mark();
-            if self.wanted.events(first..end).any(|event| absent.contains(event)) {
-                rows = self.fold_absent(&object, absent.clone(), rows).await?;
-            }
-            let noted = (end - first) as u64;
-            self.counts.answered += noted - (rows.mark() - before) as u64;
-            if task == Task::Settle {
-                self.counts.settled += noted;
-            }
-        }
-        self.counts.rows = (rows.mark() - self.part.keys) as u64;
-        Ok((rows, self.counts))
+        self.ground.known.look_for(&mut self.wanted).await?;
+        self.absent = Arc::new(self.wanted.absent());
+        Ok(())
     }
 
-    async fn fold_absent(&self, object: &RawObject, absent: Arc<HashSet<EventId>>, mut rows: Rows) -> Result<Rows> {
-        rows.begin_object(&object.key);
-        let gateway = self.gateway.clone();
-        let take = move |rows: &mut Rows, line: &[u8]| {
+    /// Settles the lines of the next object: those whose request has no event become lines of `rows`. `false` if there
+    /// is no object left.
+    ///
+    /// # Errors
+    /// The object cannot be read.
+    pub(crate) async fn settle_next(&mut self, rows: &mut Block) -> Result<bool> {
+        let Some((number, task, end)) = self.settling.pop_front() else { return Ok(false) };
+        let lines = self.settled..end;
+        let noted = lines.len() as u64;
+        self.settled = end;
+        let mut made = 0;
+        if self.wanted.events(lines).any(|event| self.absent.contains(event)) {
+            let block = self.fold_absent(number).await?;
+            made = block.entries().len() as u64;
+            rows.adopt(&block, block.entries());
+        }
+        self.counts.answered += noted - made;
+        self.counts.settled += if task == Task::Settle { noted } else { 0 };
+        Ok(true)
+    }
+
+    async fn fold_absent(&self, number: u32) -> Result<Block> {
+        let (gateway, absent) = (self.gateway.clone(), self.absent.clone());
+        let take = move |rows: &mut Block, line: &[u8]| {
             let line = Line::parse(line)?;
             if !line.is_refusal() && absent.contains(&line.event_id()) {
-                push(rows, &line, &gateway);
+                push(rows, number, &line, &gateway);
             }
             Ok(())
         };
-        Ok(each_line(self.raw, object, self.limits, rows, take).await?.0)
+        let object = self.object(number)?;
+        Ok(each_line(&self.ground.raw, &object, self.ground.limits, Block::default(), take).await?.0)
+    }
+
+    /// The counts, with what the lines came to that were made.
+    pub(crate) fn counts(&self, made: Written) -> GatewayCounts {
+        GatewayCounts { rows: made.rows, duplicates: made.duplicates, ..self.counts }
     }
 }
 
@@ -157,7 +181,8 @@ pub async fn count_deferred(raw: &Arc<dyn RawLog>, objects: &[RawObject], limits
 
 /// What an object is read into.
 struct Reading {
-    rows: Rows,
+    rows: Block,
+    number: u32,
     wanted: Wanted,
     deferred: u64,
 }
@@ -168,7 +193,7 @@ impl Reading {
         match task {
             // Folded in when the object was read for the first time.
             Task::Settle if line.is_refusal() => {}
-            _ if line.is_refusal() => push(&mut self.rows, &line, gateway),
+            _ if line.is_refusal() => push(&mut self.rows, self.number, &line, gateway),
             Task::Refusals => self.deferred += 1,
             _ => self.wanted.add(&line),
         }
@@ -176,7 +201,6 @@ impl Reading {
     }
 }
 
-fn push(rows: &mut Rows, line: &Line, gateway: &Gateway) {
-    let event = line.to_event(&gateway.source, &gateway.redactor);
-    rows.push(&event, event.to_line().len());
+fn push(rows: &mut Block, number: u32, line: &Line, gateway: &Gateway) {
+    rows.append_made(&line.to_event(&gateway.source, &gateway.redactor), number);
 }

@@ -8,7 +8,7 @@ use event::gateway::Line;
 use sha2::{Digest, Sha256};
 
 use crate::error::Result;
-use crate::lookup::Sought;
+use crate::lookup::{Sought, Times};
 
 /// How far a request's time by the gateway's clock and its event's time by the function's may lie apart, microseconds:
 /// a cold start, the longest time that a gateway waits (5 minutes, by request), and clocks that differ by minutes.
@@ -90,9 +90,8 @@ impl Sought for Wanted {
         "request_id"
     }
 
-    fn may_be_within(&self, first: i64, last: i64) -> bool {
-        let from = self.times.partition_point(|time| *time < first.saturating_sub(TOLERANCE));
-        self.times.get(from).is_some_and(|time| *time <= last.saturating_add(TOLERANCE))
+    fn times(&self) -> Times {
+        Times::new(self.times.iter().copied(), TOLERANCE)
     }
 
     fn see(&mut self, received_at: i64, text: &str) -> Result<()> {
@@ -153,7 +152,7 @@ mod tests {
         let wanted = wanted(&[("a", "x", 10_000_000), ("b", "y", 10_000_060)]);
         let check = |first: i64, last: i64, expect: bool| {
             let at = |minutes: i64| (10_000_000 + minutes) * MINUTE;
-            assert_eq!(wanted.may_be_within(at(first), at(last)), expect, "{first} to {last}");
+            assert_eq!(wanted.times().any_within(at(first), at(last)), expect, "{first} to {last}");
         };
         check(-60, -11, false);
         check(-60, -10, true);
@@ -161,8 +160,8 @@ mod tests {
         check(11, 49, false);
         check(11, 50, true);
         check(71, 99, false);
-        assert!(wanted.may_be_within(i64::MIN, i64::MAX));
-        assert!(!Wanted::default().may_be_within(i64::MIN, i64::MAX));
+        assert!(wanted.times().any_within(i64::MIN, i64::MAX));
+        assert!(!Wanted::default().times().any_within(i64::MIN, i64::MAX));
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! The data files of a snapshot.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use iceberg::spec::{DataContentType, DataFile, ManifestContentType, ManifestFile};
 use iceberg::table::Table;
+use tokio::sync::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -11,35 +15,68 @@ use crate::error::{Error, ErrorKind, Result};
 /// Metadata cannot be read, or the snapshot has delete files: only a foreign engine could have made them, and to pass
 /// over them would bring deleted rows back.
 pub async fn data_files(table: &Table) -> Result<Vec<DataFile>> {
-    files_of_days(table, |_, _| true).await
+    let files = Files::of(table).await?.of_days(|_, _| true).await?;
+    Ok(files.into_iter().map(Arc::unwrap_or_clone).collect())
 }
 
-/// The live data files in manifests whose days, first and last, are `wanted`; manifests that do not say are read.
-pub(crate) async fn files_of_days(table: &Table, wanted: impl Fn(i32, i32) -> bool) -> Result<Vec<DataFile>> {
-    let Some(snapshot) = table.metadata().current_snapshot() else { return Ok(Vec::new()) };
-    let manifests = table.manifest_list_reader(snapshot).load().await.map_err(Error::lake("read the manifest list"))?;
-    let mut files = Vec::new();
-    for manifest in manifests.entries() {
-        if manifest.content == ManifestContentType::Deletes && manifest_is_live(manifest) {
-            return Err(refused(&manifest.manifest_path));
-        }
-        if day_range(manifest).is_some_and(|(first, last)| !wanted(first, last)) {
-            continue;
-        }
-        let context = || format!("read the manifest {}", manifest.manifest_path);
-        let manifest = manifest.load_manifest(table.file_io()).await.map_err(Error::lake(context()))?;
-        for entry in manifest.entries().iter().filter(|entry| entry.is_alive()) {
-            if entry.content_type() != DataContentType::Data {
-                return Err(refused(entry.file_path()));
+/// The data files of one snapshot; each of its manifests is read once, when it is asked for.
+#[derive(Debug)]
+pub(crate) struct Files {
+    table: Table,
+    manifests: Vec<ManifestFile>,
+    read: Mutex<HashMap<usize, Vec<Arc<DataFile>>>>,
+}
+
+impl Files {
+    /// # Errors
+    /// As [`data_files`].
+    pub(crate) async fn of(table: &Table) -> Result<Self> {
+        let manifests = match table.metadata().current_snapshot() {
+            Some(snapshot) => {
+                let list = table.manifest_list_reader(snapshot).load().await;
+                list.map_err(Error::lake("read the manifest list"))?.entries().to_vec()
             }
-            files.push(entry.data_file().clone());
+            None => Vec::new(),
+        };
+        let has_deletes = |manifest: &&ManifestFile| {
+            manifest.content == ManifestContentType::Deletes
+                && (manifest.has_added_files() || manifest.has_existing_files())
+        };
+        match manifests.iter().find(has_deletes) {
+            Some(manifest) => Err(refused(&manifest.manifest_path)),
+            None => Ok(Self { table: table.clone(), manifests, read: Mutex::default() }),
         }
     }
-    Ok(files)
-}
 
-fn manifest_is_live(manifest: &ManifestFile) -> bool {
-    manifest.has_added_files() || manifest.has_existing_files()
+    /// The files in manifests whose days, first and last, are `wanted`; manifests that do not say are read.
+    ///
+    /// # Errors
+    /// As [`data_files`].
+    pub(crate) async fn of_days(&self, wanted: impl Fn(i32, i32) -> bool) -> Result<Vec<Arc<DataFile>>> {
+        let mut files = Vec::new();
+        let mut read = self.read.lock().await;
+        for (index, manifest) in self.manifests.iter().enumerate() {
+            if day_range(manifest).is_some_and(|(first, last)| !wanted(first, last)) {
+                continue;
+            }
+            if !read.contains_key(&index) {
+                read.insert(index, self.read(manifest).await?);
+            }
+            files.extend(read.get(&index).into_iter().flatten().cloned());
+        }
+        Ok(files)
+    }
+
+    async fn read(&self, manifest: &ManifestFile) -> Result<Vec<Arc<DataFile>>> {
+        let context = format!("read the manifest {}", manifest.manifest_path);
+        let manifest = manifest.load_manifest(self.table.file_io()).await.map_err(Error::lake(context))?;
+        let live = manifest.entries().iter().filter(|entry| entry.is_alive());
+        live.map(|entry| match entry.content_type() {
+            DataContentType::Data => Ok(Arc::new(entry.data_file().clone())),
+            _ => Err(refused(entry.file_path())),
+        })
+        .collect()
+    }
 }
 
 fn refused(path: &str) -> Error {

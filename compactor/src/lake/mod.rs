@@ -23,9 +23,9 @@ pub use counts::{Counts, GatewayCounts, counts};
 #[cfg(feature = "local")]
 pub use durable_fs::{DurableFs, DurableFsFactory};
 pub(crate) use fence::Fence;
+pub(crate) use files::Files;
 pub use files::data_files;
-pub(crate) use files::files_of_days;
-pub(crate) use parquet_io::{ParquetFile, ParquetOutput, open};
+pub(crate) use parquet_io::{ParquetFile, open, open_known};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema;

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use iceberg::io::{FileRead, FileWrite};
+use iceberg::io::FileRead;
 use iceberg::table::Table;
 use parquet::arrow::ParquetRecordBatchStreamBuilder;
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::AsyncFileReader;
-use parquet::arrow::async_writer::AsyncFileWriter;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
@@ -34,14 +33,35 @@ pub(crate) async fn open(
     path: &str,
     bytes: u64,
 ) -> Result<ParquetRecordBatchStreamBuilder<ParquetFile>> {
+    Ok(open_known(table, path, bytes, None).await?.1)
+}
+
+/// The same with the file's footer, which is not read again if it is known.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn open_known(
+    table: &Table,
+    path: &str,
+    bytes: u64,
+    known: Option<ArrowReaderMetadata>,
+) -> Result<(ArrowReaderMetadata, ParquetRecordBatchStreamBuilder<ParquetFile>)> {
     let context = || format!("open {path}");
     let input = table.file_io().new_input(path).map_err(Error::lake(context()))?;
     let reader = input.reader().await.map_err(Error::lake(context()))?;
-    // Parquet's own schema says all that is needed. Arrow's, beside it, is read by code that panics if it is damaged.
-    let options =
-        ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional).with_skip_arrow_metadata(true);
-    let file = ParquetFile { reader, bytes };
-    ParquetRecordBatchStreamBuilder::new_with_options(file, options).await.map_err(Error::lake(context()))
+    let mut file = ParquetFile { reader, bytes };
+    let metadata = match known {
+        Some(known) => known,
+        None => {
+            // Parquet's own schema says all that is needed. Arrow's, beside it, is read by code that panics if it is
+            // damaged.
+            let options = ArrowReaderOptions::new()
+                .with_page_index_policy(PageIndexPolicy::Optional)
+                .with_skip_arrow_metadata(true);
+            ArrowReaderMetadata::load_async(&mut file, options).await.map_err(Error::lake(context()))?
+        }
+    };
+    Ok((metadata.clone(), ParquetRecordBatchStreamBuilder::new_with_metadata(file, metadata)))
 }
 
 /// A data file that is being read.
@@ -112,19 +132,6 @@ fn part(range: &Range<u64>, together: &[Range<u64>], read: &[Bytes]) -> ParquetR
 
 fn to_usize(at: u64, whole: &Range<u64>) -> Option<usize> {
     usize::try_from(at.checked_sub(whole.start)?).ok()
-}
-
-/// A data file that is being written; durable once it is complete.
-pub(crate) struct ParquetOutput(pub(crate) Box<dyn FileWrite>);
-
-impl AsyncFileWriter for ParquetOutput {
-    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, ParquetResult<()>> {
-        async move { self.0.write(bytes).await.map_err(external) }.boxed()
-    }
-
-    fn complete(&mut self) -> BoxFuture<'_, ParquetResult<()>> {
-        async move { self.0.close().await.map_err(external) }.boxed()
-    }
 }
 
 fn external(error: iceberg::Error) -> ParquetError {

@@ -6,8 +6,8 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
-/// Rows of a row group: small enough that readers can share a file's groups among them.
-const GROUP_ROWS: usize = 256 << 10;
+/// Rows of a row group at most: few enough that readers can share a file's groups among them. Memory makes most smaller.
+pub(crate) const GROUP_ROWS: usize = 256 << 10;
 /// In the one form that Java readers can parse; of files whose maker they cannot, they disregard the bounds of text.
 const CREATED_BY: &str = concat!("daybook version ", env!("CARGO_PKG_VERSION"));
 /// Columns that are looked up by value: a file without the value is not read.
@@ -18,8 +18,10 @@ const BLOOM: [&str; 4] = ["request_id", "entity_id", "idempotency_key", "trace_i
 enum Content {
     /// The sort key's id: neighbours share their beginning.
     SortedId,
-    /// Ids and hashes: all different, and nothing in them to compress.
+    /// Random ids and hashes: all different, nothing in them to compress, and no range of them says anything.
     Id,
+    /// Texts of which most are different, but similar: a dictionary would be as large as they are.
+    Various,
     /// Bodies and the like: long, and worth compressing.
     Long,
     /// Numbers and times.
@@ -42,17 +44,18 @@ fn content(column: &Column) -> Content {
             _,
         ) => Content::Id,
         ("request_body" | "event_data" | "state_after" | "error_detail", _) => Content::Long,
+        ("path" | "query_string" | "entity_id" | "user_id" | "client_ip" | "invocation_id", _) => Content::Various,
         ("status" | "schema_version", _) => Content::Repeating,
         (_, ColumnType::Int | ColumnType::Bigint | ColumnType::Timestamp) => Content::Number,
         _ => Content::Repeating,
     }
 }
 
-/// The properties of a file of `rows` rows.
+/// The properties of row groups of `rows` rows at most.
 ///
-/// `values` tells how many values a column has at most. It bounds what a bloom filter is made for: the default would
-/// turn a small file into megabytes.
-pub(super) fn of(rows: u64, values: impl Fn(usize) -> u64) -> WriterProperties {
+/// A bloom filter is made for as many values as there are rows, and folded to those that came: made for the default
+/// number, it would turn a small file into megabytes.
+pub(crate) fn of(rows: u64) -> WriterProperties {
     let zstd = |level| Compression::ZSTD(ZstdLevel::try_new(level).unwrap_or_default());
     let mut properties = WriterProperties::builder()
         .set_created_by(CREATED_BY.to_owned())
@@ -60,19 +63,21 @@ pub(super) fn of(rows: u64, values: impl Fn(usize) -> u64) -> WriterProperties {
         .set_compression(zstd(1))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_sorting_columns(Some(sorting_columns()));
-    for (index, column) in COLUMNS.iter().enumerate() {
+    for column in COLUMNS {
         let path = || ColumnPath::from(column.name);
         properties = match content(column) {
             Content::SortedId => plain(properties, path(), Encoding::DELTA_BYTE_ARRAY),
-            Content::Id => plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY),
+            Content::Id => plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
+                .set_column_statistics_enabled(path(), EnabledStatistics::None),
+            Content::Various => plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY),
             Content::Number => plain(properties, path(), Encoding::DELTA_BINARY_PACKED),
             Content::Long => plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
                 .set_column_compression(path(), zstd(3))
-                .set_column_statistics_enabled(path(), EnabledStatistics::Chunk),
+                .set_column_statistics_enabled(path(), EnabledStatistics::None),
             Content::Repeating => properties,
         };
         if BLOOM.contains(&column.name) {
-            let distinct = values(index).min(rows).clamp(1, GROUP_ROWS as u64);
+            let distinct = rows.clamp(1, GROUP_ROWS as u64);
             properties =
                 properties.set_column_bloom_filter_enabled(path(), true).set_column_bloom_filter_ndv(path(), distinct);
         }
@@ -109,13 +114,14 @@ mod tests {
         check("received_at", Content::Number);
         check("request_body", Content::Long);
         check("status", Content::Repeating);
-        check("path", Content::Repeating);
+        check("path", Content::Various);
+        check("route", Content::Repeating);
         check("duration_ms", Content::Repeating);
     }
 
     #[test]
     fn a_bloom_filter_is_made_for_the_values_there_are() {
-        let properties = of(1_000, |_| 10);
+        let properties = of(10);
         let filter = |name: &str| properties.bloom_filter_properties(&ColumnPath::from(name)).map(|bloom| bloom.ndv);
         for name in BLOOM {
             assert_eq!(filter(name), Some(10), "{name}");

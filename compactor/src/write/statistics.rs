@@ -95,21 +95,19 @@ mod tests {
     use parquet::file::properties::WriterProperties;
 
     use super::*;
-    use crate::rows::Rows;
+    use crate::columns::Columns;
     use crate::schema::{arrow_schema, field_id};
 
     /// The entry of a file with two rows in each row group.
     fn describe_paths(paths: &[Option<&str>]) -> DataFile {
-        let mut rows = Rows::new(Timestamp::default());
+        let mut columns = Columns::new(Timestamp::default());
         for path in paths {
             let event = Event { path: "/".to_owned(), route: path.map(str::to_owned), ..Event::default() };
-            rows.push(&event, 100);
+            assert!(columns.push(&event.to_line(), "raw/a"));
         }
         let properties = WriterProperties::builder().set_max_row_group_row_count(Some(2)).build();
         let mut writer = ArrowWriter::try_new(Vec::new(), arrow_schema(), Some(properties)).unwrap();
-        for batch in rows.finish().unwrap().0 {
-            writer.write(&batch).unwrap();
-        }
+        writer.write(&columns.finish().unwrap()).unwrap();
         let mut builder = DataFileBuilder::default();
         describe(&mut builder, &writer.close().unwrap());
         builder.content(DataContentType::Data).file_format(DataFileFormat::Parquet);

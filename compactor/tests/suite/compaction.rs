@@ -130,7 +130,7 @@ async fn more_than_a_chunk_makes_several_commits() {
         world.put_events(&key(index as i64, "a"), part);
     }
     let seen = Mutex::new(Vec::<Progress>::new());
-    let summary = Compaction::new(&world.lake, world.raw(), Options { memory: 1, ..Options::default().forced() })
+    let summary = Compaction::new(&world.lake, world.raw(), Options { commit_bytes: 1, ..Options::default().forced() })
         .with_report(|progress| seen.lock().unwrap().push(progress))
         .run(at(DAY), &random)
         .await
@@ -199,7 +199,7 @@ async fn a_run_that_is_told_to_stop_ends_with_whole_commits_and_the_next_one_goe
     }
     let asked = std::sync::atomic::AtomicU32::new(0);
     let run = async |chunks: u32| {
-        let options = Options { memory: 1, ..Options::default().forced() };
+        let options = Options { commit_bytes: 1, ..Options::default().forced() };
         let run = Compaction::new(&world.lake, world.raw(), options)
             .until(|| asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == chunks);
         run.run(at(DAY), &random).await.unwrap()

@@ -9,12 +9,12 @@ use event::Event;
 use crate::support::{DAY, World, at, events, key, random, rows};
 
 /// Runs `count` compactors at once, each with its own handle on the lake, and returns what they did.
-async fn race(world: &World, count: usize, memory: u64) -> Vec<Summary> {
+async fn race(world: &World, count: usize, commit_bytes: u64) -> Vec<Summary> {
     let runs = (0..count).map(|_| {
         let (folder, raw) = (world.folder.path().to_owned(), world.raw());
         tokio::spawn(async move {
             let lake = Lake::open(&folder).await.unwrap();
-            let options = Options { memory, max_conflicts: 1_000, ..Options::default().forced() };
+            let options = Options { commit_bytes, max_conflicts: 1_000, ..Options::default().forced() };
             compact(&lake, raw, at(DAY), options, &random).await.unwrap()
         })
     });
@@ -76,7 +76,7 @@ async fn sixteen_open_an_absent_lake_at_once() {
 #[tokio::test]
 async fn a_commit_from_a_stale_plan_is_refused() {
     for (mine, theirs) in [(true, true), (true, false), (false, true), (false, false)] {
-        for step in [Step::Planned, Step::Merged, Step::Written, Step::Consumed] {
+        for step in [Step::Planned, Step::Encoded, Step::Written, Step::Consumed] {
             let world = World::new().await;
             let input = events(2, DAY, 1, 100);
             let content = |rows: bool| if rows { crate::support::lines(&input) } else { b"bad\n".to_vec() };
@@ -128,7 +128,7 @@ async fn readers_see_old_or_new() {
         }
         seen
     });
-    let options = Options { memory: 1, ..Options::default().forced() };
+    let options = Options { commit_bytes: 1, ..Options::default().forced() };
     Compaction::new(&world.lake, world.raw(), options).run(at(DAY), &random).await.unwrap();
     done.store(true, Ordering::Relaxed);
     assert!(reader.await.unwrap().iter().all(|rows| rows % 100 == 0));

@@ -9,11 +9,9 @@ use futures::FutureExt;
 use crate::faulty_catalog::{Fault, FaultyCatalog};
 use crate::support::{DAY, World, at, events, key, lines, random};
 
-const STEPS: [Step; 6] = [Step::Planned, Step::Decoded, Step::Merged, Step::Written, Step::Consumed, Step::Committed];
-
 #[tokio::test]
 async fn killed_between_any_two_steps_the_next_run_makes_the_table_of_a_clean_one() {
-    for step in STEPS {
+    for step in Step::ALL {
         for chunk in 0..3 {
             let world = World::new().await;
             let input = events(1, DAY, 1_000_000, 600);
@@ -28,7 +26,7 @@ async fn killed_between_any_two_steps_the_next_run_makes_the_table_of_a_clean_on
                 }
                 Ok(())
             };
-            let options = Options { memory: 1, ..Options::default().forced() };
+            let options = Options { commit_bytes: 1, ..Options::default().forced() };
             let killed = Compaction::new(&world.lake, world.raw(), options).with_failpoint(failpoint);
             let killed = killed.run(at(DAY), &random).await;
             if chunk == 0 {

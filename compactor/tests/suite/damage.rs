@@ -181,7 +181,7 @@ async fn a_repeated_run_adds_nothing_to_quarantine() {
     let world = World::new().await;
     world.put(&key(0, "a"), gzip(b"x\n"));
     let stop = |step| match step {
-        compactor::Step::Written => Err(compactor::Error::new(compactor::ErrorKind::Stopped, "stop")),
+        compactor::Step::Quarantined => Err(compactor::Error::new(compactor::ErrorKind::Stopped, "stop")),
         _ => Ok(()),
     };
     assert!(world.compaction().with_failpoint(stop).run(at(DAY), &random).await.is_err());

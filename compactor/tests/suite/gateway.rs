@@ -259,8 +259,7 @@ async fn bad_lines_and_damaged_objects_are_quarantined_once() {
 
 #[tokio::test]
 async fn killed_between_any_two_steps_the_next_run_settles_the_rest() {
-    let steps = [Step::Planned, Step::Decoded, Step::Merged, Step::Written, Step::Consumed, Step::Committed];
-    for step in steps {
+    for step in Step::ALL {
         let world = World::new().await;
         let sent = one_of_each(DAY);
         put_lines(&world, &gateway_key(0, "a"), DAY, &sent);
@@ -296,7 +295,7 @@ async fn sixteen_compactors_at_once() {
             let (folder, raw) = (world.folder.path().to_owned(), world.raw());
             tokio::spawn(async move {
                 let lake = compactor::Lake::open(&folder).await.unwrap();
-                let options = Options { memory: 1, max_conflicts: 1_000, ..options() };
+                let options = Options { commit_bytes: 1, max_conflicts: 1_000, ..options() };
                 Compaction::new(&lake, raw, options).with_gateway(gateway()).run(at(now), &random).await.unwrap()
             })
         });
@@ -385,8 +384,8 @@ async fn interleave(seed: u64) {
                 let passed = passed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 if passed == step { Err(Error::new(ErrorKind::Stopped, "killed")) } else { Ok(()) }
             };
-            let memory = [1, 512 << 20][dice.below(2) as usize];
-            let killed = Compaction::new(&world.lake, world.raw(), Options { memory, ..options() })
+            let commit_bytes = [1, 512 << 20][dice.below(2) as usize];
+            let killed = Compaction::new(&world.lake, world.raw(), Options { commit_bytes, ..options() })
                 .with_gateway(gateway())
                 .with_failpoint(killed);
             let _ = killed.run(at(now), &random).await;

@@ -48,7 +48,7 @@ async fn its_cost_follows_the_chunk() {
     let last = AtomicU64::new(bytes_read());
     let run = world.compaction().with_failpoint(|step| {
         let now = bytes_read();
-        if step == compactor::Step::Merged {
+        if step == compactor::Step::Encoded {
             read.store(now - last.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         last.store(now, Ordering::Relaxed);

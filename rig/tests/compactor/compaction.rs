@@ -69,7 +69,7 @@ async fn more_than_a_chunk_makes_several_commits() {
     for (index, part) in input.chunks(300).enumerate() {
         world.put_events(&key(index as i64, "a"), part).await;
     }
-    let options = Options { memory: 1, ..Options::default().forced() };
+    let options = Options { commit_bytes: 1, ..Options::default().forced() };
     let summary = compact(&world.lake().await, world.raw(), at(DAY), options, &random).await.unwrap();
     assert!(summary.commits > 2, "{summary:?}");
     world.check(&input).await;

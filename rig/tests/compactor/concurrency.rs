@@ -18,13 +18,13 @@ async fn put_all(world: &World) -> Vec<Event> {
     input
 }
 
-async fn race(count: usize, memory: u64) {
+async fn race(count: usize, commit_bytes: u64) {
     let world = Arc::new(World::behind_proxy().await);
     let input = put_all(&world).await;
     let runs = (0..count).map(|_| {
         let world = world.clone();
         tokio::spawn(async move {
-            world.try_compact(Options { memory, max_conflicts: 1_000, ..Options::default() }).await.unwrap()
+            world.try_compact(Options { commit_bytes, max_conflicts: 1_000, ..Options::default() }).await.unwrap()
         })
     });
     let mut summaries: Vec<Summary> = Vec::new();

@@ -8,11 +8,9 @@ use compactor::{Compaction, Error, ErrorKind, Options, Step};
 use crate::support::{DAY, at, events, key, random};
 use crate::world::World;
 
-const STEPS: [Step; 6] = [Step::Planned, Step::Decoded, Step::Merged, Step::Written, Step::Consumed, Step::Committed];
-
 #[tokio::test]
 async fn killed_between_any_two_steps_the_next_run_makes_the_table_of_a_clean_one() {
-    for step in STEPS {
+    for step in Step::ALL {
         for chunk in 0..2 {
             let world = World::new().await;
             let input = events(1, DAY, 1_000_000, 400);
@@ -28,7 +26,7 @@ async fn killed_between_any_two_steps_the_next_run_makes_the_table_of_a_clean_on
                 Ok(())
             };
             let lake = world.lake().await;
-            let options = Options { memory: 1, ..Options::default().forced() };
+            let options = Options { commit_bytes: 1, ..Options::default().forced() };
             let killed = Compaction::new(&lake, world.raw(), options).with_failpoint(failpoint);
             let killed = killed.run(at(DAY), &random).await;
             if chunk == 0 {
@@ -51,7 +49,7 @@ async fn dropped_at_any_point_it_loses_nothing() {
     }
     let lake = world.lake().await;
     for millis in (0..30).map(|step| step * 9) {
-        let options = Options { memory: 1, ..Options::default().forced() };
+        let options = Options { commit_bytes: 1, ..Options::default().forced() };
         let run = Compaction::new(&lake, world.raw(), options);
         let _ = tokio::time::timeout(Duration::from_millis(millis), run.run(at(DAY), &random)).await;
     }

@@ -205,7 +205,7 @@ async fn seeded_faults_everywhere() {
         world.proxy().play(plan);
         let mut errors = Vec::new();
         for _ in 0..6 {
-            match world.try_compact(Options { memory: 1, ..Options::default() }).await {
+            match world.try_compact(Options { commit_bytes: 1, ..Options::default() }).await {
                 Ok(_) => break,
                 Err(error) => errors.push(error),
             }

@@ -20,7 +20,7 @@ async fn traffic(world: &World, count: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_anywhere() {
     let world = World::new().await;
-    for step in [Step::Planned, Step::Decoded, Step::Merged, Step::Written, Step::Consumed, Step::Committed] {
+    for step in Step::ALL {
         traffic(&world, 2).await;
         let kill = |at: Step| match at == step {
             true => Err(Error::new(ErrorKind::Lake, "killed")),
