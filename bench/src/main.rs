@@ -1,29 +1,37 @@
-//! `bench serve sqlite|noop DIR HOST:PORT`: the API on the real store or on one that keeps nothing, to be compared.
+//! What the scripts of `bench/` run: the server, the generator of raw objects, the compaction.
 
-use std::path::Path;
+mod compact;
+mod deliveries;
+mod generate;
+mod serve;
+mod traffic;
+
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use event::EventIds;
-use event::redact::{Redactor, Rules};
-use ingest::http::cursor::Cursors;
-use ingest::local::server;
-use ingest::store::noop::NoopStore;
-use ingest::store::sqlite::SqliteStore;
-use ingest::store::{EventSink, EventStore};
-use ingest::{Api, Parts, Settings, System};
-use tokio::net::TcpListener;
+use clap::{Parser, Subcommand};
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, Parser)]
+#[command(name = "bench", about)]
+enum Command {
+    /// Serve the API on the real store or on one that keeps nothing, to be compared
+    Serve(serve::Serve),
+    #[command(flatten)]
+    Measured(Measured),
+}
+
+/// Commands that say what they did, as one line of JSON.
+#[derive(Debug, Subcommand)]
+enum Measured {
+    /// Make raw objects of mixed traffic
+    Generate(generate::Day),
+    /// Compact a folder's raw objects
+    Compact(compact::Compact),
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let ended = match words.as_slice() {
-        ["serve", sink @ ("sqlite" | "noop"), folder, address] => run(sink, Path::new(folder), address),
-        _ => Err("usage: bench serve sqlite|noop DIR HOST:PORT".into()),
-    };
-    match ended {
+    match run(Command::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tell(&failure.to_string());
@@ -32,39 +40,23 @@ fn main() -> ExitCode {
     }
 }
 
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let said = match command {
+        Command::Serve(args) => return runtime.block_on(serve::serve(&args)),
+        Command::Measured(Measured::Generate(day)) => generate::generate(&day)?,
+        Command::Measured(Measured::Compact(args)) => runtime.block_on(compact::compact(&args))?,
+    };
+    say(&said);
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark speaks to whoever runs it")]
+fn say(said: &serde_json::Value) {
+    println!("{said}");
+}
+
 #[expect(clippy::print_stderr, reason = "a benchmark speaks to whoever runs it")]
 fn tell(text: &str) {
     eprintln!("bench: {text}");
-}
-
-fn run(sink: &str, folder: &Path, address: &str) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match sink {
-            "noop" => {
-                let store = Arc::new(NoopStore);
-                serve(Arc::clone(&store) as _, store as _, address).await
-            }
-            _ => {
-                let store = Arc::new(SqliteStore::open(folder, [0; 4])?);
-                serve(Arc::clone(&store) as _, store as _, address).await
-            }
-        }
-    })
-}
-
-async fn serve(store: Arc<dyn EventStore>, sink: Arc<dyn EventSink>, address: &str) -> Result<(), Failure> {
-    let api = Api::new(Parts {
-        settings: Settings::default(),
-        redactor: Redactor::new([1; 32], Rules::default())?,
-        cursors: Cursors::new([2; 32]),
-        ids: EventIds::default(),
-        system: System::real(),
-        store,
-        sink,
-        queries: None,
-    });
-    let listener = TcpListener::bind(address).await?;
-    server::serve(listener, Arc::new(api), std::future::pending()).await;
-    Ok(())
 }

@@ -17,6 +17,9 @@ const FIELD_ID: [u8; 2] = *b"DB";
 const HEADER: usize = 10 + 2 + 4 + 4;
 
 /// Compresses lines, each of which ends with a line feed.
+///
+/// # Errors
+/// They do not fit in 4 GiB.
 pub fn compress(lines: &[u8]) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| Error::new(ErrorKind::Unavailable, "compressing a batch").with_source(error);
     let mut out = Vec::with_capacity(HEADER + lines.len() / 3);

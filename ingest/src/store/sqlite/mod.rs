@@ -21,6 +21,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files;
 use crate::receipt::Receipt;
 
+#[cfg(feature = "bench")]
+pub use member::compress as compress_member;
 pub use outbox::Batch;
 pub use reader::SqliteReader;
 
