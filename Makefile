@@ -16,9 +16,6 @@ DATA ?= daybook-data
 ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
 # Everything, the AWS side included.
 AWS := --workspace --features daybook/aws,ingest/aws,compactor/aws,query/aws
-# How many events `make bench` compacts.
-EVENTS ?= 1000000
-
 FOREIGN := compactor/tests/foreign
 # A virtual environment for each set of versions.
 VENV = $(CACHE)/foreign-$(firstword $(shell cksum < $(FOREIGN)/requirements.txt))
@@ -92,21 +89,18 @@ doc: ## the documentation of the crates, to target/doc
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked $(AWS) --no-deps
 
 ##@ Measure
-.PHONY: bench bench-ingest bench-compact
-bench: bench-ingest bench-compact ## both benchmarks; both build in release
+.PHONY: bench bench-ingest bench-compaction
+bench: bench-ingest bench-compaction ## both benchmarks; both build in release
 
 bench-ingest: ## POST /data relative to the same server with a store that keeps nothing (needs wrk)
 	@bench/ingest
 
-bench-compact: ## time the compaction of a day of generated traffic (EVENTS=1000000)
-	@$(CARGO) build --locked --release --package compactor --example compact
-	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; compact="$(TARGET)/release/examples/compact"; \
-	"$$compact" generate "$$folder" $(EVENTS); \
-	time "$$compact" compact "$$folder"
+bench-compaction: ## the compaction, beside chDB, DuckDB and Polars too (PARTS="peers scale …", EVENTS=1000000, ROUNDS=5; needs python3 and PyPI, once)
+	@bench/compaction/run $(PARTS)
 
 ##@ Help
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
