@@ -33,7 +33,7 @@ const BORDERS: &[Border] = &[
     Border { of: "compactor", never: &[&["ingest", "query", "daybook"], DATAFUSION, CLOUD] },
     Border { of: "query", never: &[&["ingest", "compactor", "daybook"], DATABASES, CLOUD] },
     Border { of: "daybook", never: &[&["bench"], CLOUD] },
-    // Measures one stage, without the others' weight in its build.
+    // Measures stages, without the query engine's weight in its build.
     Border { of: "bench", never: &[&["daybook"], DATAFUSION, CLOUD] },
     Border { of: "cloud", never: &[STAGES, COLUMNAR, DATAFUSION, DATABASES] },
     // Tests of all that needs AWS: whom it may use is no question, but nobody may use it.
