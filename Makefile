@@ -53,9 +53,13 @@ test-aws: foreign-readers ## the AWS side against stand-ins (needs java 17, mvn 
 test-webhooks: ## real webhook bodies, posted while the server is killed five times (needs npm, once)
 	@$(CARGO) test --locked --package daybook --test suite -- --ignored octokit --nocapture
 
-test-foreign: foreign-readers ## a table of Daybook's read by pyiceberg and DuckDB (needs python3 and PyPI, once)
+test-foreign: foreign-readers ## tables of Daybook's, one after upkeep, read by pyiceberg and DuckDB (needs python3 and PyPI, once)
 	@$(CARGO) build --locked --package daybook
+	@$(CARGO) build --locked --package compactor --example upkeep
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	"$(TARGET)/debug/examples/upkeep" make "$$folder/small" 40 100; \
+	"$(TARGET)/debug/examples/upkeep" keep "$$folder/small" 12; \
+	"$(VENV)/bin/python" $(FOREIGN)/read.py "$$folder/small"; \
 	"$(TARGET)/debug/daybook" demo --folder "$$folder/data" > "$$folder/demo.log" || { cat "$$folder/demo.log"; exit 1; }; \
 	"$(VENV)/bin/python" $(FOREIGN)/read.py "$$folder/data"
 

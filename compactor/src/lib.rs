@@ -35,6 +35,8 @@ pub mod raw;
 mod scan;
 pub mod schema;
 mod tail;
+#[cfg(feature = "local")]
+mod upkeep;
 mod write;
 
 pub use compact::{Compaction, Progress, Step, Summary, compact};
@@ -48,3 +50,5 @@ pub use quarantine::{QUARANTINE_REASON_DAMAGED, QuarantinedLine, read_quarantine
 pub use raw::{DirRawLog, MemoryRawLog, RawLog, RawObject};
 pub use scan::{scan, table_rows};
 pub use tail::{Tail, pending, tail};
+#[cfg(feature = "local")]
+pub use upkeep::{Upkeep, UpkeepOptions, UpkeepStep, UpkeepSummary};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use compactor::{DirRawLog, Gateway, Lake, RawLog};
+use compactor::{DirRawLog, Gateway, Lake, RawLog, Upkeep, UpkeepOptions, UpkeepSummary};
 use event::Timestamp;
 use event::gateway::Source;
 use event::key::GATEWAY;
@@ -201,6 +201,15 @@ impl Installation {
     /// The catalog's.
     pub async fn lake(&self) -> Result<Lake> {
         Ok(Lake::open(&self.folder).await?)
+    }
+
+    /// Keeps the table small and its folder tidy, as far as that is due.
+    ///
+    /// # Errors
+    /// The table cannot be read or changed.
+    pub async fn keep_up(&self, lake: &Lake, memory: u64) -> Result<UpkeepSummary> {
+        let options = UpkeepOptions { memory, ..UpkeepOptions::default() };
+        Ok(Upkeep::new(lake, &self.folder, options)?.run(self.now(), &self.system.random).await?)
     }
 }
 

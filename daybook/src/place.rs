@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use compactor::{Gateway, Lake, RawLog};
+use compactor::{Gateway, Lake, RawLog, UpkeepSummary};
 use event::Timestamp;
 use ingest::System;
 use query::{NamedQuery, Rows, Scope};
@@ -81,6 +81,18 @@ impl Place {
             Self::Folder(installation) => installation.lake().await,
             #[cfg(feature = "aws")]
             Self::Aws(deployment) => deployment.lake().await,
+        }
+    }
+
+    /// Keeps the table of a folder small; that of a deployment is kept so by its own services.
+    ///
+    /// # Errors
+    /// The table cannot be read or changed.
+    pub async fn keep_up(&self, memory: u64) -> Result<UpkeepSummary> {
+        match self {
+            Self::Folder(installation) => installation.keep_up(&installation.lake().await?, memory).await,
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => Ok(UpkeepSummary::default()),
         }
     }
 

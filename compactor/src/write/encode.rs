@@ -62,6 +62,17 @@ impl Encoder {
         Ok(Self { day, columns: factory.create_column_writers(0).map_err(encode())?, rows: 0 })
     }
 
+    /// Rows so far.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Memory that they take.
+    #[cfg(feature = "local")]
+    pub(crate) fn bytes(&self) -> u64 {
+        self.columns.iter().map(|column| column.memory_size() as u64).sum()
+    }
+
     /// Adds rows, which follow those before them.
     ///
     /// # Errors

@@ -36,6 +36,14 @@ impl DataFileWriter {
             schema::PARTITION,
             Timestamp::from_micros(i64::from(day) * 86_400_000_000).day(),
         );
+        Self::at(table, day, path).await
+    }
+
+    /// Begins the file at a path.
+    ///
+    /// # Errors
+    /// The storage refuses.
+    pub(crate) async fn at(table: &Table, day: i32, path: String) -> Result<Self> {
         let output = table.file_io().new_output(&path).map_err(write(&path))?;
         let output = output.writer().await.map_err(write(&path))?;
         let mut properties = properties::of(0);
@@ -52,6 +60,17 @@ impl DataFileWriter {
     /// Size so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.file.bytes_written() as u64
+    }
+
+    /// Adds row groups.
+    ///
+    /// # Errors
+    /// The storage fails.
+    pub(crate) async fn append_all(&mut self, groups: impl IntoIterator<Item = Group>) -> Result<()> {
+        for group in groups {
+            self.append(group).await?;
+        }
+        Ok(())
     }
 
     /// Adds a row group; its rows follow all that are there.

@@ -5,7 +5,7 @@ usage: read.py DATA_DIR             the lake in a folder (needs pyiceberg[sql-sq
        read.py BUCKET DATABASE      the lake on S3 and Glue, where the SDK's variables say (needs pyiceberg[glue], too)
 
 Prints the counts of every snapshot; exit status 1 if a reader fails, an event is there twice, a file that a snapshot
-names is missing, or the readers disagree.
+names is missing, a snapshot of rewritten files has other rows than its parent, or the readers disagree.
 """
 
 import os
@@ -52,6 +52,7 @@ def check(table, files) -> int:
         total = snapshot.summary["total-records"] if snapshot.summary else None
         if str(len(rows)) != total:
             faults.append(f"snapshot {snapshot.snapshot_id}: {len(rows)} rows, its summary says {total}")
+    faults += rewritten(table)
     rows = table.scan().to_arrow()
     distinct = len(rows.column("event_id").unique())
     named = {
@@ -68,10 +69,47 @@ def check(table, files) -> int:
     if str(len(rows)) != counted:
         faults.append(f"the table's own count of rows is {counted}")
     faults += [f"missing: {path}" for path in missing]
-    faults += other_readers(table, [files[path] for path in named if path in files], len(rows))
+    current = {task.file.file_path.removeprefix("file://") for task in table.scan().plan_files()}
+    faults += other_readers(table, [files[path] for path in current if path in files], len(rows))
     for fault in faults:
         print(fault, file=sys.stderr)
     return 1 if faults else 0
+
+
+def rewritten(table):
+    """What the format says about snapshots that replace files: each has the rows of its parent, whose files are entries
+    of it, deleted by it, and entries keep their numbers."""
+    faults = []
+    by_id = {snapshot.snapshot_id: snapshot for snapshot in table.snapshots()}
+    times = [entry.timestamp_ms for entry in table.history()]
+    if times != sorted(times):
+        faults.append("the history is not in order of time")
+    if table.snapshots() and table.history()[-1].snapshot_id != table.current_snapshot().snapshot_id:
+        faults.append("the history does not end with the current snapshot")
+    first_seen = {}
+    for snapshot in sorted(table.snapshots(), key=lambda snapshot: snapshot.sequence_number):
+        for manifest in snapshot.manifests(table.io):
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False):
+                path, numbers = entry.data_file.file_path, (entry.sequence_number, entry.file_sequence_number)
+                if None in numbers or numbers[0] > snapshot.sequence_number:
+                    faults.append(f"{path}: numbers {numbers} in snapshot {snapshot.sequence_number}")
+                if first_seen.setdefault(path, numbers) != numbers:
+                    faults.append(f"{path}: numbers {numbers}, before {first_seen[path]}")
+        parent = by_id.get(snapshot.parent_snapshot_id)
+        if snapshot.summary.operation.value != "replace" or parent is None:
+            continue
+        before, after = (sorted_rows(table, of.snapshot_id) for of in (parent, snapshot))
+        if not before.equals(after):
+            faults.append(f"snapshot {snapshot.snapshot_id} has not the rows of its parent")
+        else:
+            print(f"replaced: {snapshot.summary['deleted-data-files'] or 0} files by "
+                  f"{snapshot.summary['added-data-files'] or 0}, {len(after)} rows equal in all {after.num_columns} columns")
+    return faults
+
+
+def sorted_rows(table, snapshot_id):
+    rows = table.scan(snapshot_id=snapshot_id).to_arrow()
+    return rows.sort_by([("event_id", "ascending")]).combine_chunks()
 
 
 def other_readers(table, files, rows):

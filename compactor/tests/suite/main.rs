@@ -14,3 +14,4 @@ mod raw_log;
 mod raw_log_suite;
 mod support;
 mod tail;
+mod upkeep;

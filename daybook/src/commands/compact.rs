@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use compactor::{Compaction, Counts, Gateway, GatewayCounts, Options, Progress, Summary};
+use compactor::{Compaction, Counts, Gateway, GatewayCounts, Options, Progress, Summary, UpkeepSummary};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::Format;
@@ -18,10 +18,16 @@ pub async fn run(config: &Config, format: Format) -> Result<ExitCode> {
     let place = Place::of(config).await?;
     let (summary, elapsed) =
         compact_all(&place, config.memory, place.gateway(config)?, format == Format::Table).await?;
+    // What is compacted is compacted: if upkeep fails, the next one does it.
+    let upkeep = place.keep_up(config.memory).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "upkeep of the table failed; it goes on with the next run");
+        UpkeepSummary::default()
+    });
+    let numbers = || json(&summary, &upkeep, elapsed);
     match format {
-        Format::Table => print(format!("{}\n", sentence(&summary, elapsed)).as_bytes())?,
-        Format::Json | Format::Ndjson => print(format!("{}\n", json(&summary, elapsed)).as_bytes())?,
-        Format::Csv => print(csv(&json(&summary, elapsed)).as_bytes())?,
+        Format::Table => print(format!("{}\n{}", sentence(&summary, elapsed), tidied(&upkeep)).as_bytes())?,
+        Format::Json | Format::Ndjson => print(format!("{}\n", numbers()).as_bytes())?,
+        Format::Csv => print(csv(&numbers()).as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -90,7 +96,22 @@ pub fn sentence(summary: &Summary, elapsed: Duration) -> String {
     )
 }
 
-fn json(summary: &Summary, elapsed: Duration) -> serde_json::Value {
+/// What upkeep did, in one line; nothing if that is nothing.
+fn tidied(upkeep: &UpkeepSummary) -> String {
+    if upkeep.rewrites + upkeep.snapshots_expired + upkeep.files_removed == 0 {
+        return String::new();
+    }
+    format!(
+        "Upkeep: {} data files are {} now, {} snapshots expired, {} files removed ({}).\n",
+        upkeep.files_before,
+        upkeep.files_after,
+        upkeep.snapshots_expired,
+        upkeep.files_removed,
+        ByteSize(upkeep.bytes_removed),
+    )
+}
+
+fn json(summary: &Summary, upkeep: &UpkeepSummary, elapsed: Duration) -> serde_json::Value {
     let counts = summary.counts;
     serde_json::json!({
         "objects": counts.objects,
@@ -111,6 +132,10 @@ fn json(summary: &Summary, elapsed: Duration) -> serde_json::Value {
         "bytes_out": summary.bytes_out,
         "commits": summary.commits,
         "overtaken": summary.overtaken,
+        "rows_rewritten": upkeep.rows_rewritten,
+        "snapshots_expired": upkeep.snapshots_expired,
+        "files_removed": upkeep.files_removed,
+        "bytes_removed": upkeep.bytes_removed,
         "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
     })
 }

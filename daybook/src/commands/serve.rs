@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use compactor::{Compaction, Options};
+use compactor::{Compaction, Lake, Options};
 use event::EventIds;
 use ingest::http::cursor::Cursors;
 use ingest::local::{relay, server};
@@ -22,6 +22,8 @@ use crate::installation::Installation;
 use crate::output::print;
 use crate::questions::Questions;
 
+/// How often the table is kept up, if it is compacted more often: microseconds.
+const UPKEEP_EVERY: i64 = 3_600_000_000;
 /// How often it is looked whether the store still knows what is on disk.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
@@ -171,6 +173,7 @@ async fn compact_loop(installation: Installation, config: Config, mut stopped: w
     };
     let mut ticks = tokio::time::interval(config.compact_every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut kept_up = None;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -201,5 +204,31 @@ async fn compact_loop(installation: Installation, config: Config, mut stopped: w
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "the compactor failed; it goes on with the next run"),
         }
+        let now = installation.now().micros();
+        if kept_up.is_some_and(|last: i64| now.abs_diff(last) < UPKEEP_EVERY.unsigned_abs()) {
+            continue;
+        }
+        kept_up = Some(now);
+        // It, too, may be dropped anywhere.
+        tokio::select! {
+            () = keep_up(&installation, &lake, config.memory) => {}
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+async fn keep_up(installation: &Installation, lake: &Lake, memory: u64) {
+    match installation.keep_up(lake, memory).await {
+        Ok(done) if done.rewrites + done.snapshots_expired + done.files_removed > 0 => tracing::info!(
+            files_before = done.files_before,
+            files_after = done.files_after,
+            rows_rewritten = done.rows_rewritten,
+            snapshots_expired = done.snapshots_expired,
+            files_removed = done.files_removed,
+            bytes_removed = done.bytes_removed,
+            "kept the table up"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::error!(%error, "upkeep of the table failed; it goes on with the next run"),
     }
 }
