@@ -1,5 +1,8 @@
 //! Lines that are no events: kept with their object, line number and reason, never dropped.
 
+mod numbered;
+mod retry;
+
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
@@ -14,6 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::raw::RawLog;
+
+pub use numbered::lines_up_to_damage;
+pub use retry::{Retry, Verdict, Written};
 
 /// What the reason begins with when the rest of an object could not be read.
 pub const QUARANTINE_REASON_DAMAGED: &str = "the object cannot be read from here on";

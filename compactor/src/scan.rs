@@ -48,7 +48,8 @@ async fn read(
     Ok(batches.map_err(move |error| Error::caused(ErrorKind::Lake, format!("read {path}"), error)))
 }
 
-fn day(file: &DataFile) -> Option<i32> {
+/// The day of a file's rows, days since 1970.
+pub(crate) fn day(file: &DataFile) -> Option<i32> {
     match file.partition().fields().first() {
         Some(Some(Literal::Primitive(PrimitiveLiteral::Int(day)))) => Some(*day),
         _ => None,

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -23,6 +24,8 @@ Examples:
   daybook query traffic
   daybook query latency --param from='now - 1h' --format csv
   daybook history task 019aa0c5-6f8b-7000-8000-000000000000
+  daybook lake
+  daybook quarantine list
   daybook verify"
 )]
 pub struct Cli {
@@ -91,6 +94,9 @@ pub struct Settings {
     /// Memory that the compactor's rows may take [default: 512MiB]
     #[arg(long, global = true, env = "DAYBOOK_MEMORY", value_name = "SIZE", help_heading = "Compactor")]
     pub memory: Option<String>,
+    /// A longer line goes to quarantine [default: 8MiB]
+    #[arg(long, global = true, env = "DAYBOOK_MAX_LINE", value_name = "SIZE", help_heading = "Compactor")]
+    pub max_line: Option<String>,
     /// The installation is on AWS; credentials and region as the AWS command line finds them
     #[cfg(feature = "aws")]
     #[arg(long, global = true, env = "DAYBOOK_AWS", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "AWS")]
@@ -127,8 +133,11 @@ pub enum Command {
     /// Serve the API, relay its events, compact them on a schedule
     Serve,
     /// Bring everything that is pending into the table, now
-    #[command(after_help = "DIR may hold nothing but raw/: the table is made beside it in lake/.")]
-    Compact(OutputArgs),
+    Compact(CompactArgs),
+    /// List the lines that are no events, or try them again
+    Quarantine(QuarantineArgs),
+    /// Show the table at a glance: files, days, what is pending
+    Lake(LakeArgs),
     /// Ask a named query
     Query(QueryArgs),
     /// Show what happened to an entity, change by change
@@ -150,7 +159,109 @@ pub enum Command {
 pub struct OutputArgs {
     /// How results are printed
     #[arg(long, env = "DAYBOOK_FORMAT", default_value = "table")]
-    pub format: Format,
+    format: Format,
+    /// The same as --format json
+    #[arg(long)]
+    json: bool,
+}
+
+impl OutputArgs {
+    /// The form that is wanted.
+    pub fn format(self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// Arguments of `compact`.
+#[derive(Debug, Args)]
+#[command(after_help = "DIR may hold nothing but raw/: the table is made beside it in lake/.")]
+pub struct CompactArgs {
+    /// Only if it is worth a commit, as the server would: 64 MiB are pending, or something has waited for an hour
+    #[arg(long)]
+    pub if_due: bool,
+    /// How long a line of an API gateway's log waits for its request's event [default: 49h]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub settle: Option<Duration>,
+    /// The summary's form.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `quarantine`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  daybook quarantine list
+  daybook quarantine list --object dt=2026-11-20 --reason 'not a JSON object' --full
+  daybook quarantine retry                       # after an upgrade, or once a damaged object was replaced
+  daybook quarantine retry --max-line 32MiB      # then compact with the same --max-line")]
+pub struct QuarantineArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: QuarantineCommand,
+}
+
+/// What can be done with lines that are no events. Nothing deletes them.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// List them: object, line, reason, beginning
+    List(QuarantineListArgs),
+    /// Try them again; what is an event now goes into the raw log, for the next compaction
+    Retry(QuarantineRetryArgs),
+}
+
+/// Which quarantined lines.
+#[derive(Debug, Args)]
+pub struct QuarantineChoice {
+    /// Only lines of raw objects whose key has this in it
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub object: String,
+    /// Only lines whose reason has this in it
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub reason: String,
+    /// Show at most so many; 0 shows all
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub limit: usize,
+}
+
+/// Arguments of `quarantine list`.
+#[derive(Debug, Args)]
+pub struct QuarantineListArgs {
+    /// Which lines.
+    #[command(flatten)]
+    pub choice: QuarantineChoice,
+    /// All that was kept of each line, not only its beginning
+    #[arg(long)]
+    pub full: bool,
+    /// The list's form.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `quarantine retry`.
+#[derive(Debug, Args)]
+pub struct QuarantineRetryArgs {
+    /// Which lines.
+    #[command(flatten)]
+    pub choice: QuarantineChoice,
+    /// The report's form.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `lake`.
+#[derive(Debug, Args)]
+#[command(after_help = "The forms ndjson and csv have a row for each day; json has everything.")]
+pub struct LakeArgs {
+    /// How many of the last days to show
+    #[arg(long, default_value_t = 14, value_name = "N", conflicts_with = "all")]
+    pub days: usize,
+    /// Show all days
+    #[arg(long)]
+    pub all: bool,
+    /// The facts' form.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Arguments of `verify`.

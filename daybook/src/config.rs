@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use compactor::Limits;
 use ingest::http::auth::ApiKey;
 use ingest::settings;
 
@@ -12,6 +13,8 @@ use crate::failure::{Failure, Result};
 
 /// The file that is read if it is there and no other is named.
 const DEFAULT_FILE: &str = "daybook.toml";
+/// A line is held in memory as a whole.
+const MAX_LINE: usize = 1 << 30;
 
 /// Everything the program may be told, checked.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub struct Config {
     pub compact_every: Duration,
     /// Bytes that the compactor's rows may take.
     pub memory: u64,
+    /// Bounds on what a line may be.
+    pub limits: Limits,
     /// The deployment on AWS; none for a folder.
     #[cfg(feature = "aws")]
     pub aws: Option<crate::aws::Settings>,
@@ -71,6 +76,7 @@ impl Config {
             relay_every: duration("relay-every", given.relay_every.or(from_file.relay_every), "1s")?,
             compact_every: duration("compact-every", given.compact_every.or(from_file.compact_every), "1m")?,
             memory: size("memory", given.memory.or(from_file.memory), "512MiB")?,
+            limits: limits(given.max_line.or(from_file.max_line))?,
             #[cfg(feature = "aws")]
             aws,
         })
@@ -126,6 +132,13 @@ fn duration(name: &str, text: Option<String>, default: &str) -> Result<Duration>
     let wrong = || Failure::new(format!("{name} = {text:?} is no duration; write 500ms, 1s, 15m or 1h"));
     let duration = humantime::parse_duration(&text).map_err(|_| wrong())?;
     if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+fn limits(max_line: Option<String>) -> Result<Limits> {
+    let line_bytes = size("max-line", max_line, "8MiB")?;
+    let line_bytes = usize::try_from(line_bytes).ok().filter(|bytes| (1..=MAX_LINE).contains(bytes));
+    let line_bytes = line_bytes.ok_or_else(|| Failure::new("max-line must be between 1B and 1GiB"))?;
+    Ok(Limits { line_bytes, ..Limits::default() })
 }
 
 fn size(name: &str, text: Option<String>, default: &str) -> Result<u64> {

@@ -45,7 +45,9 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
     runtime.block_on(async {
         match cli.command {
             Command::Serve => commands::serve::run(config).await,
-            Command::Compact(output) => commands::compact::run(&config, output.format).await,
+            Command::Compact(args) => commands::compact::run(&config, &args).await,
+            Command::Quarantine(args) => commands::quarantine::run(&config, &args.command).await,
+            Command::Lake(args) => commands::lake::run(&config, &args).await,
             Command::Query(args) => commands::query::run(&config, &args).await,
             Command::History(args) => commands::history::run(&config, &args).await,
             Command::Show(args) => commands::show::run(&config, &args).await,

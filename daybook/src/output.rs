@@ -7,7 +7,7 @@ use query::{Cell, CellKind, Rows, format};
 
 use crate::cli::Format;
 use crate::failure::{Failure, Result};
-use crate::terminal::escape;
+use crate::terminal::{escape, escape_json};
 
 /// Prints an answer.
 ///
@@ -16,14 +16,22 @@ use crate::terminal::escape;
 pub fn print_rows(name: &str, rows: &Rows, how: Format) -> Result<()> {
     match how {
         Format::Table => print(table_of(rows).to_string().as_bytes())?,
-        Format::Json => return print(&format::json(name, rows)?),
-        Format::Ndjson => return print(&format::ndjson(rows)?),
+        Format::Json => return print(&tame(format::json(name, rows)?)),
+        Format::Ndjson => return print(&tame(format::ndjson(rows)?)),
         Format::Csv => return print(&format::csv(rows)),
     }
     let count = rows.rows.len();
     let more = if rows.truncated { ", and more that were cut off" } else { "" };
     let plural = if count == 1 { "" } else { "s" };
     print(format!("\n{count} row{plural}{more}\n").as_bytes())
+}
+
+/// JSON that means the same and moves no terminal's cursor.
+fn tame(json: Vec<u8>) -> Vec<u8> {
+    match String::from_utf8(json) {
+        Ok(text) => escape_json(&text).into_bytes(),
+        Err(error) => error.into_bytes(),
+    }
 }
 
 /// Writes to standard output. A reader that has gone, such as `head`, ends the program's output without complaint.

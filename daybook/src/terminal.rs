@@ -15,6 +15,21 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// The same JSON with escapes for whatever [`escape`] would not let through. JSON itself has them for the controls below
+/// the space; the others can stand in its strings alone.
+pub fn escape_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character >= '\u{7f}' && moves(character) {
+            // All of them are of the first plane: one unit of UTF-16 each.
+            out.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
 /// Control characters, line and paragraph separators, and the marks that change a text's direction.
 fn moves(character: char) -> bool {
     character.is_control()
@@ -24,7 +39,7 @@ fn moves(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::escape;
+    use super::{escape, escape_json};
 
     #[test]
     fn hostile_text_is_shown_not_obeyed() {
@@ -32,5 +47,14 @@ mod tests {
             escape("a\u{1b}[31mb\r\n\u{202e}c\u{2028}\u{9b}é"),
             "a\\u{1b}[31mb\\r\\n\\u{202e}c\\u{2028}\\u{9b}é"
         );
+    }
+
+    #[test]
+    fn json_stays_what_it_says() {
+        let text = "a\u{1b}\u{7f}\u{9b}\u{202e}\u{2028}é\n😀";
+        let json = serde_json::to_string(text).unwrap() + "\n";
+        let tame = escape_json(&json);
+        assert!(tame.chars().all(|character| character == '\n' || !super::moves(character)), "{tame:?}");
+        assert_eq!(serde_json::from_str::<String>(&tame).unwrap(), text);
     }
 }

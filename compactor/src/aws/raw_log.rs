@@ -71,6 +71,11 @@ impl RawLog for S3RawLog {
         Ok(Box::new(BlockingBody::new(body)))
     }
 
+    async fn add(&self, key: &str, bytes: Bytes) -> Result<()> {
+        let key = checked(key, &[RAW])?;
+        self.bucket.put_if_absent(key, bytes).await.map_err(Error::raw(format!("write {key}")))
+    }
+
     async fn quarantine(&self, key: &str, bytes: Bytes) -> Result<()> {
         let key = checked(key, &[QUARANTINE])?;
         self.bucket.put_if_absent(key, bytes).await.map_err(Error::raw(format!("write {key}")))

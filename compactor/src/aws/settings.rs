@@ -3,11 +3,14 @@
 use bytesize::ByteSize;
 use cloud::{Env, Refusal};
 
+use crate::decode::Limits;
 use crate::plan::Options;
 
 /// Of the function's memory, what a chunk's rows may take. The rest is for the program, what a chunk needs while it is
 /// sorted and written, and what the allocator keeps; `rig/memory` measures it.
 const ROWS_SHARE: u64 = 4;
+/// A line is held in memory as a whole.
+const MAX_LINE: u64 = 1 << 30;
 
 /// What the function works on, and how.
 #[derive(Debug, Clone)]
@@ -25,6 +28,11 @@ impl Settings {
         let size = |text: &str| text.parse::<ByteSize>().map_err(|_| format!("{text:?} is no size; write 128MiB"));
         let wait = |text: &str| humantime::parse_duration(text).map_err(|_| format!("{text:?} is no time; write 60m"));
         let bytes = |name| env.read(name, size).map(|size| size.map(|size| size.as_u64()));
+        let max_line = |text: &str| match size(text)?.as_u64() {
+            bytes @ 1..=MAX_LINE => usize::try_from(bytes).map_err(|error| error.to_string()),
+            _ => Err(format!("{text:?} is not between 1B and 1GiB")),
+        };
+        let line_bytes = env.read("DAYBOOK_MAX_LINE", max_line)?.unwrap_or(defaults.limits.line_bytes);
         let function = env.number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 512_u64)? << 20;
         Ok(Self {
             bucket: env.required("DAYBOOK_BUCKET", "the bucket of the raw objects and the lake")?.to_owned(),
@@ -33,6 +41,7 @@ impl Settings {
                 memory: bytes("DAYBOOK_MEMORY")?.unwrap_or(function / ROWS_SHARE),
                 min_bytes: bytes("DAYBOOK_COMPACT_MIN")?.unwrap_or(defaults.min_bytes),
                 max_wait: env.read("DAYBOOK_COMPACT_WAIT", wait)?.unwrap_or(defaults.max_wait),
+                limits: Limits { line_bytes, ..defaults.limits },
                 settle: env.read("DAYBOOK_GATEWAY_SETTLE", wait)?.unwrap_or(defaults.settle),
                 ..defaults
             },
@@ -59,9 +68,11 @@ mod tests {
             ("DAYBOOK_COMPACT_MIN", "1MiB"),
             ("DAYBOOK_COMPACT_WAIT", "5m"),
             ("DAYBOOK_GATEWAY_SETTLE", "25h"),
+            ("DAYBOOK_MAX_LINE", "16MiB"),
         ]);
         let options = set.unwrap().options;
         assert_eq!((options.memory, options.min_bytes), (64 << 20, 1 << 20));
+        assert_eq!((options.limits.line_bytes, of(&[]).unwrap().options.limits.line_bytes), (16 << 20, 8 << 20));
         assert_eq!((options.max_wait, options.settle), (Duration::from_secs(300), Duration::from_secs(25 * 3_600)));
     }
 
@@ -74,6 +85,7 @@ mod tests {
         check(&NEEDED[1..], "DAYBOOK_BUCKET is not set");
         check(&NEEDED[..1], "DAYBOOK_DATABASE is not set");
         check(&[NEEDED[0], NEEDED[1], ("DAYBOOK_MEMORY", "much")], "DAYBOOK_MEMORY: \"much\" is no size");
+        check(&[NEEDED[0], NEEDED[1], ("DAYBOOK_MAX_LINE", "0")], "DAYBOOK_MAX_LINE: \"0\" is not between");
         check(&[NEEDED[0], NEEDED[1], ("DAYBOOK_COMPACT_WAIT", "5")], "DAYBOOK_COMPACT_WAIT: \"5\" is no time");
     }
 }

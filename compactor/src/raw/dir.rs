@@ -47,6 +47,17 @@ impl DirRawLog {
         })
         .await
     }
+
+    async fn write_once(&self, key: &str, bytes: Bytes) -> Result<()> {
+        let path = self.root.join(key);
+        blocking(format!("write {key}"), move || match fs::symlink_metadata(&path) {
+            // Whoever put it there may have been killed before its name was on the disk; its bytes were.
+            Ok(_) => durable::sync_folder(path.parent().unwrap_or(Path::new("/"))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => durable::write(&path, &bytes),
+            Err(error) => Err(error),
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -70,15 +81,12 @@ impl RawLog for DirRawLog {
         Ok(Box::new(file.await?))
     }
 
+    async fn add(&self, key: &str, bytes: Bytes) -> Result<()> {
+        self.write_once(checked(key, &[RAW])?, bytes).await
+    }
+
     async fn quarantine(&self, key: &str, bytes: Bytes) -> Result<()> {
-        let path = self.root.join(checked(key, &[QUARANTINE])?);
-        blocking(format!("write {key}"), move || match fs::symlink_metadata(&path) {
-            // Whoever put it there may have been killed before its name was on the disk; its bytes were.
-            Ok(_) => durable::sync_folder(path.parent().unwrap_or(Path::new("/"))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => durable::write(&path, &bytes),
-            Err(error) => Err(error),
-        })
-        .await
+        self.write_once(checked(key, &[QUARANTINE])?, bytes).await
     }
 
     async fn list_quarantine(&self) -> Result<Vec<RawObject>> {

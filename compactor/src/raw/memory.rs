@@ -29,6 +29,11 @@ impl MemoryRawLog {
         self.objects().insert(key.into(), (bytes.into(), arrived));
     }
 
+    /// It has no clock: what is put there by key alone arrived long ago.
+    fn put_if_absent(&self, key: &str, bytes: Bytes) {
+        self.objects().entry(key.to_owned()).or_insert((bytes, Timestamp::default()));
+    }
+
     fn objects(&self) -> MutexGuard<'_, BTreeMap<String, (Bytes, Timestamp)>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,9 +66,13 @@ impl RawLog for MemoryRawLog {
         }
     }
 
+    async fn add(&self, key: &str, bytes: Bytes) -> Result<()> {
+        self.put_if_absent(checked(key, &[RAW])?, bytes);
+        Ok(())
+    }
+
     async fn quarantine(&self, key: &str, bytes: Bytes) -> Result<()> {
-        let key = checked(key, &[QUARANTINE])?;
-        self.objects().entry(key.to_owned()).or_insert((bytes, Timestamp::default()));
+        self.put_if_absent(checked(key, &[QUARANTINE])?, bytes);
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! The raw log: a port with a listing, a reader and a place for lines that could not be decoded.
+//! The raw log: a port with a listing, a reader, a way to add an object, and a place for lines that could not be
+//! decoded.
 
 mod dir;
 mod memory;
@@ -46,6 +47,14 @@ pub trait RawLog: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// The key is no such object's, or the object cannot be opened.
     async fn open(&self, key: &str) -> Result<Box<dyn Read + Send>>;
+
+    /// Adds `bytes` as an object under a key of `raw/`, durable when it returns; the next compaction finds it.
+    ///
+    /// A key that is there already is left as it is: a key stands for one content, so what is repeated adds nothing.
+    ///
+    /// # Errors
+    /// The key is no raw object's, or the bytes are not known to be durable.
+    async fn add(&self, key: &str, bytes: Bytes) -> Result<()>;
 
     /// Keeps `bytes` under a key of `quarantine/`, durable when it returns.
     ///

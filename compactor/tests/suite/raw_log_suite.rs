@@ -77,6 +77,17 @@ pub async fn conforms(backend: &dyn Backend) {
     }
     assert_eq!(keys(log, None).await, all, "quarantine is not part of the log");
 
+    let added = "raw/dt=2026-11-22/hour=07/added.ndjson.gz";
+    log.add(added, Bytes::from_static(b"first")).await.unwrap();
+    log.add(added, Bytes::from_static(b"second")).await.unwrap();
+    assert_eq!(keys(log, Some("2026-11-22")).await, [added, all[2]]);
+    assert_eq!(read(log, added).await.unwrap(), b"first", "a key stands for one content");
+    assert_eq!(log.list(Some("2026-11-22")).await.unwrap()[0].bytes, 5);
+    for key in ["quarantine/dt=2026-11-20/x", "gateway/dt=2026-11-20/x", "raw/../x", "raw/.x", "raw/", "lake/x", ""] {
+        assert!(log.add(key, Bytes::new()).await.is_err(), "{key}");
+    }
+    let all = [all[0], all[1], added, all[2]];
+
     backend.put("raw/0-before/x.ndjson.gz", b"").await;
     backend.put("raw/dt=2026-1/x.ndjson.gz", b"").await;
     backend.put("raw/dt=2026-11-2", b"").await;

@@ -14,7 +14,7 @@ use crate::output::{print, print_rows, table};
 pub fn run(args: &CostArgs) -> Result<ExitCode> {
     let prices = Prices::load()?;
     let bill = bill(&workload(args), &Measured::load()?, &prices);
-    match args.output.format {
+    match args.output.format() {
         Format::Table => print(text(&bill, &prices).as_bytes())?,
         format => print_rows("cost", &rows(&bill), format)?,
     }

@@ -16,8 +16,8 @@ pub const SHOWN: &[&str] = &["entity_version", "received_at", "event_type", "cha
 /// Prints an entity's changes in version order.
 pub async fn run(config: &Config, args: &HistoryArgs) -> Result<ExitCode> {
     let rows = changes(&Place::of(config).await?, &args.entity).await?;
-    let rows = if args.output.format == Format::Table { only(rows, SHOWN) } else { rows };
-    print_rows("entity_history", &rows, args.output.format)?;
+    let rows = if args.output.format() == Format::Table { only(rows, SHOWN) } else { rows };
+    print_rows("entity_history", &rows, args.output.format())?;
     Ok(ExitCode::SUCCESS)
 }
 

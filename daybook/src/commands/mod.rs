@@ -3,6 +3,8 @@
 pub mod compact;
 pub mod cost;
 pub mod history;
+pub mod lake;
+pub mod quarantine;
 pub mod query;
 pub mod schema;
 pub mod serve;

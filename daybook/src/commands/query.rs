@@ -15,7 +15,7 @@ use crate::terminal::escape;
 /// Lists the queries, or runs one.
 pub async fn run(config: &Config, args: &QueryArgs) -> Result<ExitCode> {
     let Some(name) = args.name.as_deref().filter(|_| !args.list) else {
-        list(args.output.format)?;
+        list(args.output.format())?;
         return Ok(ExitCode::SUCCESS);
     };
     let query = named::find(name)?;
@@ -23,10 +23,10 @@ pub async fn run(config: &Config, args: &QueryArgs) -> Result<ExitCode> {
     let place = Place::of(config).await?;
     let scope = Scope { now: place.now(), tenant: args.tenant.clone() };
     let rows = place.ask(query, &given, &scope).await?;
-    if args.output.format == Format::Table {
+    if args.output.format() == Format::Table {
         print(format!("{}\n", escape(query.question)).as_bytes())?;
     }
-    print_rows(query.name, &rows, args.output.format)?;
+    print_rows(query.name, &rows, args.output.format())?;
     Ok(ExitCode::SUCCESS)
 }
 

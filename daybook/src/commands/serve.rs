@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use compactor::{Compaction, Lake, Options};
-use event::EventIds;
+use compactor::{Compaction, Lake, Options, Summary};
+use event::{EventIds, Timestamp};
 use ingest::http::cursor::Cursors;
 use ingest::local::{relay, server};
 use ingest::store::sqlite::SqliteStore;
@@ -16,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use super::compact::{lag, per_second};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::installation::Installation;
@@ -179,8 +180,9 @@ async fn compact_loop(installation: Installation, config: Config, mut stopped: w
             _ = ticks.tick() => {}
             _ = stopped.changed() => return,
         }
-        let options = Options { memory: config.memory, ..Options::default() };
-        let random = installation.system().random;
+        let options = Options { memory: config.memory, limits: config.limits, ..Options::default() };
+        let System { random, monotonic, .. } = installation.system();
+        let begun = monotonic();
         let mut compaction = Compaction::new(&lake, installation.raw(), options);
         match installation.gateway(&config) {
             Ok(Some(gateway)) => compaction = compaction.with_gateway(gateway),
@@ -194,14 +196,10 @@ async fn compact_loop(installation: Installation, config: Config, mut stopped: w
             _ = stopped.changed() => return,
         };
         match done {
-            Ok(summary) if summary.commits > 0 => tracing::info!(
-                rows = summary.counts.rows,
-                duplicates = summary.counts.duplicates,
-                quarantined = summary.counts.quarantined,
-                commits = summary.commits,
-                "compacted"
-            ),
-            Ok(_) => {}
+            Ok(summary) => {
+                let elapsed = Duration::from_micros(monotonic().saturating_sub(begun));
+                log(&summary, elapsed, installation.now());
+            }
             Err(error) => tracing::error!(%error, "the compactor failed; it goes on with the next run"),
         }
         let now = installation.now().micros();
@@ -231,4 +229,27 @@ async fn keep_up(installation: &Installation, lake: &Lake, memory: u64) {
         Ok(_) => {}
         Err(error) => tracing::error!(%error, "upkeep of the table failed; it goes on with the next run"),
     }
+}
+
+/// One line of metrics for a run that did something.
+fn log(summary: &Summary, elapsed: Duration, now: Timestamp) {
+    if summary.commits == 0 {
+        return;
+    }
+    let counts = summary.counts;
+    tracing::info!(
+        objects = counts.objects,
+        lines = counts.lines,
+        rows = counts.rows,
+        duplicates = counts.duplicates,
+        quarantined = counts.quarantined,
+        files = summary.files,
+        bytes_in = summary.bytes_in,
+        bytes_out = summary.bytes_out,
+        commits = summary.commits,
+        duration_ms = elapsed.as_millis(),
+        events_per_s = per_second(counts.lines, elapsed),
+        lag_s = lag(&summary.left, now).as_secs(),
+        "compacted"
+    );
 }

@@ -26,7 +26,7 @@ pub async fn run(config: &Config, args: &VerifyArgs) -> Result<ExitCode> {
         #[cfg(feature = "aws")]
         Place::Aws(deployment) => crate::aws::verify(&deployment, args.repair).await?,
     };
-    let format = args.output.format;
+    let format = args.output.format();
     match format {
         Format::Table => print(format!("{}\n", text(&report)).as_bytes())?,
         Format::Json => print(format!("{}\n", json(&report)).as_bytes())?,

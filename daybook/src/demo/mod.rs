@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use compactor::Options;
 use ingest::System;
 
 use self::ledger::Ledger;
@@ -63,9 +64,10 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
 
     step("Compact the raw objects into the Iceberg table, while the server runs")?;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let options = Options { memory: MEMORY, ..Options::default() }.forced();
     let (summary, elapsed) =
-        commands::compact::compact_all(&Place::Folder(installation.clone()), MEMORY, None, false).await?;
-    print(format!("  {}\n", commands::compact::sentence(&summary, elapsed)).as_bytes())?;
+        commands::compact::compact_all(&Place::Folder(installation.clone()), options, None, false).await?;
+    print(format!("  {}\n", commands::compact::sentence(&summary, elapsed, installation.now())).as_bytes())?;
 
     step("Ask five named questions")?;
     show::questions(&installation).await?;

@@ -52,6 +52,10 @@ async fn from_a_gateway_s_event_to_rows_of_the_table() {
     assert_eq!(history.lines().count(), 2, "{history}");
     assert!(daybook(&world, &database, &["show", "task", id]).await.contains("completed"));
     assert!(daybook(&world, &database, &["compact"]).await.contains("Nothing is pending"));
+    let lake: Value = serde_json::from_str(&daybook(&world, &database, &["lake", "--json"]).await).unwrap();
+    assert_eq!((&lake["rows"], &lake["pending"]["objects"]), (&json!(3), &json!(0)), "{lake}");
+    assert!(daybook(&world, &database, &["quarantine", "list"]).await.contains("No such line"));
+    assert!(daybook(&world, &database, &["quarantine", "retry"]).await.contains("No such line"));
     assert!(daybook(&world, &database, &["verify"]).await.contains("Everything holds."));
     assert!(daybook(&world, &database, &["verify", "--repair"]).await.contains("0 were missing"));
     if let Some(said) = rig::foreign::read(&world.bucket, &database).await {

@@ -166,7 +166,7 @@ async fn a_rewrite_overtaken_by_a_compaction_is_dropped_and_done_later() {
 
 #[tokio::test]
 async fn a_compaction_overtaken_by_upkeep_plans_anew() {
-    for step in [Step::Planned, Step::Merged, Step::Written, Step::Consumed] {
+    for step in [Step::Planned, Step::Encoded, Step::Written, Step::Consumed] {
         // With a rewrite, and with an expiry alone.
         for rewrite in [true, false] {
             let world = World::new().await;

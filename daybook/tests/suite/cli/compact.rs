@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{Duration, SystemTime};
 
 use super::Used;
-use crate::support::{Place, Random, daybook, program, raw_events, raw_objects, table_rows};
+use crate::support::{Place, Random, daybook, eventually, program, raw_events, raw_objects, table_rows};
 
 /// Copies the raw objects of an installation, and nothing else, to another folder.
 fn copy_raw(from: &Path, to: &Path) {
@@ -104,4 +105,61 @@ fn a_compaction_that_is_killed_is_made_good_by_the_next() {
     daybook(&place.data(), &["compact"]).done();
     assert_eq!(table_rows(&place.data()).len(), raw_events(&place.data()).len());
     daybook(&place.data(), &["verify"]).done();
+}
+
+/// As if the objects had arrived in 1970.
+fn age(data: &Path) {
+    for path in raw_objects(data) {
+        fs::File::options().write(true).open(path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    }
+}
+
+#[test]
+fn what_is_not_due_can_wait() {
+    let used = Used::new();
+    let data = used.place.data();
+    let said = daybook(&data, &["compact", "--if-due"]).done();
+    assert!(said.starts_with("Nothing is due: ") && said.ends_with(" pending.\n"), "{said}");
+    let waits = daybook(&data, &["compact", "--if-due", "--json"]).json();
+    assert_eq!(waits["commits"], 0);
+    assert_eq!(waits["left_objects"].as_u64(), Some(raw_objects(&data).len() as u64));
+    assert!(table_rows(&data).is_empty());
+    age(&data);
+    let done = daybook(&data, &["compact", "--if-due", "--json"]).json();
+    assert_eq!((&done["commits"], &done["rows"], &done["left_objects"]), (&1.into(), &7.into(), &0.into()));
+    assert!(done["events_per_s"].as_u64() > Some(0), "{done}");
+    daybook(&data, &["verify"]).done();
+}
+
+#[test]
+fn the_server_says_what_each_of_its_compactions_did() {
+    let used = Used::new();
+    let data = used.place.data();
+    age(&data);
+    let log = used.place.beside("metrics.log");
+    let mut command = program();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--compact-every", "100ms", "--data"]).arg(&data);
+    let mut server = command.stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
+    let line = eventually(Duration::from_secs(30), "a compaction", || {
+        let text = fs::read_to_string(&log).unwrap();
+        text.lines().find(|line| line.contains("compacted")).map(str::to_owned)
+    });
+    server.kill().unwrap();
+    server.wait().unwrap();
+    for field in [
+        "lines=7",
+        "rows=7",
+        "duplicates=0",
+        "quarantined=0",
+        "files=1",
+        "commits=1",
+        "lag_s=0",
+        "objects=",
+        "bytes_in=",
+        "bytes_out=",
+        "duration_ms=",
+        "events_per_s=",
+    ] {
+        assert!(line.contains(field), "{field} is not in {line}");
+    }
 }

@@ -44,6 +44,8 @@ fn a_wrong_value_is_named_with_a_right_one() {
     check_flags(&["--listen", "127.0.0.1:0", "--relay-every", "often"], "write 500ms, 1s, 15m or 1h");
     check_flags(&["--listen", "127.0.0.1:0", "--compact-every", "0s"], "compact-every");
     check_flags(&["--listen", "127.0.0.1:0", "--memory", "lots"], "write 256M or 1GiB");
+    check_flags(&["--listen", "127.0.0.1:0", "--max-line", "0"], "max-line must be between 1B and 1GiB");
+    check_flags(&["--listen", "127.0.0.1:0", "--max-line", "2GiB"], "max-line must be between");
     check_flags(&["--listen", "127.0.0.1:0", "--base-path", "v1"], "must begin with a slash");
     check_flags(&["--listen", "127.0.0.1:0", "--api-keys", "a:b:c"], "64 hex digits");
     check_flags(&["--listen", "127.0.0.1:0", "--api-keys", "a"], "id:tenant:sha256");
@@ -106,7 +108,7 @@ fn every_setting_may_stand_in_the_file() {
     let text = format!(
         "data = {:?}\nlog = \"warn\"\nlisten = \"127.0.0.1:0\"\nenvironment = \"test\"\nbase-path = \"/v1\"\n\
          cors-origins = [\"https://a.example\"]\napi-keys = [\"a:alpha:{}\"]\nrequire-if-match = true\nmask = [\"zip\"]\n\
-         relay-every = \"50ms\"\ncompact-every = \"1h\"\nmemory = \"64MiB\"\n",
+         relay-every = \"50ms\"\ncompact-every = \"1h\"\nmemory = \"64MiB\"\nmax-line = \"1MiB\"\n",
         place.data(),
         event::sha256_hex(b"secret"),
     );

@@ -7,8 +7,16 @@ use super::Used;
 use crate::support::{Place, Ran, Server, bounded, daybook, program};
 
 /// Commands that read an installation.
-const READERS: &[&[&str]] =
-    &[&["query", "traffic"], &["history", "task", "x"], &["show", "task", "x"], &["verify"], &["compact"]];
+const READERS: &[&[&str]] = &[
+    &["query", "traffic"],
+    &["history", "task", "x"],
+    &["show", "task", "x"],
+    &["verify"],
+    &["compact"],
+    &["lake"],
+    &["quarantine", "list"],
+    &["quarantine", "retry"],
+];
 
 fn bare(args: &[&str]) -> Ran {
     bounded(program().args(args))
@@ -20,10 +28,10 @@ fn help_lists_commands_and_examples() {
     for word in ["Examples:", "daybook serve", "daybook verify", "Exit status", "--data", "--config", "--listen"] {
         assert!(help.contains(word), "{word:?} is not in {help}");
     }
-    for command in ["query", "show", "schema"] {
+    for command in ["query", "show", "schema", "quarantine"] {
         assert!(bare(&[command, "--help"]).done().contains("Example"), "{command}");
     }
-    for command in ["serve", "compact", "query", "history", "show", "verify", "schema", "demo"] {
+    for command in ["serve", "compact", "quarantine", "lake", "query", "history", "show", "verify", "schema", "demo"] {
         assert!(help.contains(&format!("\n  {command}")), "{command} is not in {help}");
         bare(&[command, "--help"]).done();
     }
@@ -36,6 +44,9 @@ fn a_wrong_command_line_is_status_two() {
     bare(&["nonsense"]).is_misused("unrecognized subcommand");
     bare(&["serve", "--nonsense"]).is_misused("unexpected argument");
     bare(&["query"]).is_misused("required");
+    bare(&["quarantine"]).is_misused("Usage");
+    bare(&["lake", "--days", "3", "--all"]).is_misused("cannot be used with");
+    bare(&["compact", "--settle", "soon"]).is_misused("--settle");
     bare(&["history", "task"]).is_misused("<ID>");
     bare(&["verify", "--format", "xml"]).is_misused("possible values");
     bare(&["show", "task", "x", "--version", "1", "--as-of", "2026-01-01T00:00:00Z"]).is_misused("cannot be used with");
@@ -125,7 +136,16 @@ fn a_foreign_database_is_refused() {
 fn a_reader_that_leaves_early_is_no_error() {
     let used = Used::new();
     let program = program();
-    for args in ["query traffic", "query --list", "schema", "verify", "verify --format json", "--help"] {
+    for args in [
+        "query traffic",
+        "query --list",
+        "schema",
+        "verify",
+        "verify --format json",
+        "lake",
+        "quarantine list",
+        "--help",
+    ] {
         let line = format!(
             "{{ {} --data {} {args}; echo status $? >&2; }} | true",
             program.get_program().display(),

@@ -5,6 +5,8 @@ mod config;
 mod entity;
 mod frame;
 mod gateway;
+mod lake;
+mod quarantine;
 mod query;
 
 use crate::support::{Http, Place, Server, text};

@@ -21,7 +21,7 @@ fn every_form_can_be_parsed() {
     let table = query("table").done();
     assert!(table.contains("requests") && table.contains("1 row"), "{table}");
 
-    for command in ["verify", "compact"] {
+    for command in ["verify", "compact", "lake"] {
         for format in ["json", "ndjson"] {
             let out = daybook(&data, &[command, "--format", format]).done();
             for line in if format == "json" { vec![out.as_str()] } else { out.lines().collect() } {
@@ -32,6 +32,8 @@ fn every_form_can_be_parsed() {
         let csv = daybook(&data, &[command, "--format", "csv"]).done();
         assert!(!csv.starts_with('{') && csv.lines().count() > 1, "{command}: {csv}");
     }
+    let json = |args: &[&str]| daybook(&data, args).json()["rows"].clone();
+    assert_eq!(json(&["query", "traffic", "--json"]), json(&["query", "traffic", "--format", "json"]), "an alias");
     assert!(daybook(&data, &["verify"]).done().ends_with("Everything holds.\n"));
     assert_eq!(daybook(&data, &["compact"]).done(), "Nothing is pending.\n");
 }
