@@ -160,8 +160,7 @@ impl<'a> Compaction<'a> {
         self
     }
 
-    /// Asks `stop` between objects; once it says so no further one is begun, what was begun is committed, and the run
-    /// ends with what is left.
+    /// Asks `stop` before every commit; once it says so no further one is begun, and the run ends with what is left.
     #[must_use]
     pub fn until(mut self, stop: impl Fn() -> bool + Send + Sync + 'a) -> Self {
         self.stop = Box::new(stop);
@@ -270,11 +269,12 @@ impl<'a> Compaction<'a> {
         let counts = &mut taken.counts;
         let events = making.work.iter().take_while(|work| work.task == Task::Events).count();
         let mut pipeline = Pipeline::new(making.ground.clone(), Budget::of(&self.options), events);
-        while let Some(output) = pipeline.next(&self.stop).await? {
+        while let Some(output) = pipeline.next(making.files.is_heavy()).await? {
             match output {
                 Output::Piece(piece) => {
                     (self.failpoint)(Step::Encoded)?;
                     if making.files.is_empty() && self.is_overtaken(making.plan).await? {
+                        pipeline.stop().await;
                         return Ok(None);
                     }
                     counts.lines += piece.lines;
@@ -290,6 +290,7 @@ impl<'a> Compaction<'a> {
             }
             (self.report)(run.progress);
         }
+        pipeline.stop().await;
         let written = making.files.write_late(0).await?;
         counts.add(written);
         counts.objects = taken.objects as u64;

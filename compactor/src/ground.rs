@@ -1,6 +1,7 @@
 //! What everything that works on one commit shares, and the step that all its rows go through.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use event::Timestamp;
@@ -57,27 +58,28 @@ impl Ground {
         self.profile.measure(Stage::LookUp, || self.runtime.block_on(self.known.present(entries, Entry::sort_key)))
     }
 
-    /// Decodes and encodes the entries of `block` from the place `from` on, which are sorted; each event once, and none
+    /// Decodes and encodes some of the entries of `block`, which are sorted; each event once, and none
     /// that is there already. Entries that turn out to be no events are refused. Blocks the thread.
     ///
     /// # Errors
     /// The table could not be read, or rows not be encoded.
-    pub(crate) fn encode(&self, block: &mut Block, from: usize) -> Result<Encoded> {
-        let present = self.present(&block.entries()[from..])?;
+    pub(crate) fn encode(&self, block: &mut Block, entries: Range<usize>) -> Result<Encoded> {
+        let present = self.present(&block.entries()[entries.clone()])?;
         let mut encoded = Encoded::default();
         let mut refused = Vec::new();
         let mut columns = Columns::new(self.ingested_at);
         let mut last = None;
-        for day in block.entries()[from..].chunk_by(|a, b| a.day() == b.day()) {
+        for day in block.entries()[entries].chunk_by(|a, b| a.day() == b.day()) {
             let mut day = day.iter();
             while !day.as_slice().is_empty() {
                 let rows = day.as_slice().len().min(GROUP_ROWS);
                 let mut encoder = Encoder::new(day.as_slice()[0].day(), rows)?;
                 for entry in day.by_ref().take(rows) {
                     let key = entry.sort_key();
-                    if last == Some(key) || present.contains(&key) {
+                    let is_known = last == Some(key) || present.contains(&key);
+                    if is_known && columns.accepts(block.line(entry)) {
                         encoded.duplicates += 1;
-                    } else if self.push(&mut columns, block, entry) {
+                    } else if !is_known && self.push(&mut columns, block, entry) {
                         last = Some(key);
                     } else {
                         refused.push(*entry);

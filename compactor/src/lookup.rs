@@ -125,7 +125,8 @@ impl Known {
     fn keep(&self, path: &str, metadata: ArrowReaderMetadata) {
         let mut footers = self.footers.lock().unwrap_or_else(PoisonError::into_inner);
         if footers.len() >= FOOTERS && !footers.contains_key(path) {
-            footers.clear();
+            let any = footers.keys().next().cloned();
+            any.and_then(|any| footers.remove(&any));
         }
         footers.insert(path.to_owned(), metadata);
     }

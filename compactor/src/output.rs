@@ -40,6 +40,7 @@ pub(crate) struct CommitFiles<'a> {
     late: Block,
     late_limit: usize,
     bad: BTreeMap<u32, BadMember>,
+    bad_bytes: usize,
 }
 
 impl<'a> CommitFiles<'a> {
@@ -55,6 +56,7 @@ impl<'a> CommitFiles<'a> {
             late: Block::default(),
             late_limit: usize::try_from(late_limit).unwrap_or(usize::MAX),
             bad: BTreeMap::new(),
+            bad_bytes: 0,
         }
     }
 
@@ -70,9 +72,18 @@ impl<'a> CommitFiles<'a> {
     pub(crate) async fn take(&mut self, piece: Piece) -> Result<Written> {
         let mut written = self.write(piece.encoded).await?;
         self.note_bad(piece.bad);
-        self.late.adopt(&piece.late, piece.late.entries());
-        written.add(self.write_late(self.late_limit).await?);
+        written.add(self.write_late(self.late_limit.saturating_sub(piece.late.weight())).await?);
+        if self.late.weight() == 0 {
+            self.late = piece.late;
+        } else {
+            self.late.adopt(&piece.late, piece.late.entries());
+        }
         Ok(written)
+    }
+
+    /// Whether so many bad lines are held that the commit had better end.
+    pub(crate) fn is_heavy(&self) -> bool {
+        self.bad_bytes > self.late_limit
     }
 
     /// Lines that were set aside: more may be added.
@@ -85,7 +96,7 @@ impl<'a> CommitFiles<'a> {
     /// # Errors
     /// The storage fails, or the table cannot be read.
     pub(crate) async fn write_late(&mut self, limit: usize) -> Result<Written> {
-        if self.late.bytes() <= limit {
+        if self.late.weight() <= limit {
             return Ok(Written::default());
         }
         // What was written before must be found among what is there.
@@ -93,7 +104,8 @@ impl<'a> CommitFiles<'a> {
         let (mut late, ground) = (std::mem::take(&mut self.late), self.ground.clone());
         let work = move || {
             late.sort();
-            let encoded = ground.profile.measure(Stage::Convert, || ground.encode(&mut late, 0))?;
+            let all = 0..late.entries().len();
+            let encoded = ground.profile.measure(Stage::Convert, || ground.encode(&mut late, all))?;
             Ok::<_, Error>((encoded, ground.bad_lines(&mut late)?))
         };
         let stopped = |stopped| Error::caused(ErrorKind::Stopped, "compact late lines", stopped);
@@ -129,6 +141,7 @@ impl<'a> CommitFiles<'a> {
 
     fn note_bad(&mut self, bad: Vec<(u32, BadMember)>) {
         for (object, member) in bad {
+            self.bad_bytes += member.bytes();
             self.bad.entry(object).or_default().append(member);
         }
     }

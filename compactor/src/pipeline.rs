@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::Read;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +17,10 @@ use crate::plan::{Budget, group_of};
 use crate::profile::Stage;
 use crate::quarantine::BadMember;
 use crate::raw::RawObject;
+
+/// How far a clock may be ahead, microseconds.
+const CLOCKS_DIFFER_BY: i64 = 10 * 60 * 1_000_000;
+const NOT_WANTED: &str = "nobody waits for the rows";
 
 /// What a block came to. Pieces come in the order of their rows.
 pub(crate) struct Piece {
@@ -38,6 +42,9 @@ pub(crate) struct Pipeline {
     running: VecDeque<Running>,
     /// Gives the next group its watermark.
     turn: oneshot::Receiver<Option<SortKey>>,
+    jobs: std::sync::mpsc::Sender<Job>,
+    /// Threads that stay for the whole commit: what a thread allocates, it keeps for itself.
+    threads: Vec<JoinHandle<()>>,
 }
 
 struct Running {
@@ -45,7 +52,13 @@ struct Running {
     /// Text that it may hold.
     weight: u64,
     pieces: mpsc::Receiver<Piece>,
-    task: JoinHandle<Result<()>>,
+    done: oneshot::Receiver<Result<()>>,
+}
+
+struct Job {
+    worker: Worker,
+    objects: Range<usize>,
+    done: oneshot::Sender<Result<()>>,
 }
 
 /// A step of the pipeline.
@@ -61,50 +74,74 @@ impl Pipeline {
         let (first, turn) = oneshot::channel();
         // Nobody can have dropped the receiver.
         let _ = first.send(None);
-        Self { ground, budget, rest: 0..count, running: VecDeque::new(), turn }
+        let (jobs, waiting) = std::sync::mpsc::channel::<Job>();
+        let waiting = Arc::new(Mutex::new(waiting));
+        let next = |waiting: &Mutex<std::sync::mpsc::Receiver<Job>>| {
+            waiting.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+        };
+        let threads = (0..budget.groups.min(count)).map(|_| {
+            let waiting = waiting.clone();
+            tokio::task::spawn_blocking(move || {
+                while let Some(Job { worker, objects, done }) = next(&waiting) {
+                    // Who does not wait for it any more has what it asked for: that it ends.
+                    let _ = done.send(worker.run(objects));
+                }
+            })
+        });
+        let threads = threads.collect();
+        Self { ground, budget, rest: 0..count, running: VecDeque::new(), turn, jobs, threads }
     }
 
     /// What comes next; `None` once every group that was begun has come to its end. After the first one, none is begun
-    /// when `stop` says so.
+    /// if there is `enough`.
     ///
     /// # Errors
-    /// An object, the table or the storage failed. Groups that are running stop by themselves.
-    pub(crate) async fn next(&mut self, stop: impl Fn() -> bool) -> Result<Option<Output>> {
-        self.begin_groups(stop);
+    /// An object, the table or the storage failed.
+    pub(crate) async fn next(&mut self, enough: bool) -> Result<Option<Output>> {
+        self.begin_groups(enough);
         let Some(first) = self.running.front_mut() else { return Ok(None) };
         if let Some(piece) = first.pieces.recv().await {
             return Ok(Some(Output::Piece(piece)));
         }
         let Some(first) = self.running.pop_front() else { return Ok(None) };
-        let stopped = |stopped| Error::caused(ErrorKind::Stopped, "compact objects", stopped);
-        first.task.await.map_err(stopped)??;
+        first.done.await.map_err(|stopped| Error::caused(ErrorKind::Stopped, "compact objects", stopped))??;
         Ok(Some(Output::Done(first.objects)))
     }
 
+    /// Ends all groups and waits for it: what they hold is free then.
+    pub(crate) async fn stop(self) {
+        let Self { running, turn, jobs, threads, .. } = self;
+        drop((running, turn, jobs));
+        for thread in threads {
+            // One that panicked has ended, too.
+            let _ = thread.await;
+        }
+    }
+
     /// Begins groups as long as their text fits in, and one if there is none.
-    fn begin_groups(&mut self, stop: impl Fn() -> bool) {
+    fn begin_groups(&mut self, enough: bool) {
         while self.running.len() < self.budget.groups && !self.rest.is_empty() {
             let (objects, weight) = group_of(&self.ground.objects[..self.rest.end], self.rest.start, &self.budget);
             let taken: u64 = self.running.iter().map(|running| running.weight).sum();
             let waits = !self.running.is_empty() && taken + weight > self.budget.text;
-            if waits || self.rest.start > 0 && stop() {
+            if waits || self.rest.start > 0 && enough {
                 return;
             }
             self.rest.start = objects.end;
-            let (pass, next) = oneshot::channel();
-            let turn = std::mem::replace(&mut self.turn, next);
-            let (sender, pieces) = mpsc::channel(1);
-            let worker = Worker {
-                ground: self.ground.clone(),
-                capacity: usize::try_from(weight).unwrap_or(usize::MAX),
-                turn: Turn::Waiting(turn),
-                pass: Some(pass),
-                pieces: sender,
-            };
-            let range = objects.clone();
-            let task = tokio::task::spawn_blocking(move || worker.run(range));
-            self.running.push_back(Running { objects, weight, pieces, task });
+            self.begin(objects, weight);
         }
+    }
+
+    fn begin(&mut self, objects: Range<usize>, weight: u64) {
+        let (pass, next) = oneshot::channel();
+        let turn = Turn::Waiting(std::mem::replace(&mut self.turn, next));
+        let (sender, pieces) = mpsc::channel(1);
+        let (done, ended) = oneshot::channel();
+        let capacity = usize::try_from(weight).unwrap_or(usize::MAX);
+        let worker = Worker { ground: self.ground.clone(), capacity, turn, pass: Some(pass), pieces: sender };
+        // Without threads the job is dropped, and that is what `done` tells then.
+        let _ = self.jobs.send(Job { worker, objects: objects.clone(), done });
+        self.running.push_back(Running { objects, weight, pieces, done: ended });
     }
 }
 
@@ -128,6 +165,7 @@ impl Worker {
         let mut loader = Loader::new(ground.limits, self.capacity);
         let mut block = ground.take_block();
         for number in objects {
+            self.check_wanted()?;
             let object = &ground.objects[number];
             let stored = ground.profile.measure(Stage::Fetch, || fetch(&ground, object, self.capacity))?;
             let open = || ground.runtime.block_on(ground.raw.open(&object.key));
@@ -142,25 +180,36 @@ impl Worker {
         Ok(())
     }
 
+    fn check_wanted(&self) -> Result<()> {
+        if self.pieces.is_closed() { Err(Error::new(ErrorKind::Stopped, NOT_WANTED)) } else { Ok(()) }
+    }
+
     /// Makes a piece of the block, and empties it.
+    ///
+    /// Lines that follow from the watermark become rows at once. Those before it are late; those of a time still to
+    /// come are set aside with them, or a single wrong clock would make all others late.
     fn pass_on(&mut self, block: &mut Block, is_last: bool) -> Result<()> {
         let ground = self.ground.clone();
         ground.profile.measure(Stage::Sort, || block.sort());
         let watermark = self.watermark()?;
-        let newest = block.entries().last().map(Entry::sort_key).max(watermark);
+        let is_late = |entry: &Entry| watermark.is_some_and(|mark| entry.sort_key() <= mark);
+        let to_come = ground.ingested_at.micros().saturating_add(CLOCKS_DIFFER_BY);
+        let late_end = block.entries().partition_point(is_late);
+        let usual_end = block.entries().partition_point(|entry| entry.sort_key().0 <= to_come).max(late_end);
+        let newest = block.entries()[..usual_end].last().map(Entry::sort_key).max(watermark);
         self.turn = Turn::Here(newest);
         if is_last && let Some(pass) = self.pass.take() {
             // Whoever would have come next is not there any more.
             let _ = pass.send(newest);
         }
-        let is_late = |entry: &Entry| watermark.is_some_and(|mark| entry.sort_key() <= mark);
-        let late_end = block.entries().partition_point(is_late);
+        self.check_wanted()?;
         let mut late = Block::default();
         late.adopt(block, &block.entries()[..late_end]);
-        let encoded = ground.profile.measure(Stage::Convert, || ground.encode(block, late_end))?;
+        late.adopt(block, &block.entries()[usual_end..]);
+        let encoded = ground.profile.measure(Stage::Convert, || ground.encode(block, late_end..usual_end))?;
         let piece = Piece { encoded, lines: block.lines(), late, bad: ground.bad_lines(block)? };
         block.clear();
-        self.pieces.blocking_send(piece).map_err(|_| Error::new(ErrorKind::Stopped, "nobody waits for the rows"))
+        self.pieces.blocking_send(piece).map_err(|_| Error::new(ErrorKind::Stopped, NOT_WANTED))
     }
 
     fn watermark(&mut self) -> Result<Option<SortKey>> {

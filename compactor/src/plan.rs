@@ -13,9 +13,13 @@ use crate::raw::RawObject;
 const INFLATES_BY: u64 = 7;
 /// A group's text is never less than this, whatever the budget: less would only make small row groups.
 const LEAST_TEXT: u64 = 1 << 20;
-/// Of the memory, what the text of groups may take, in sixteenths; measured. The rest is for the groups' stored and
-/// encoded bytes, for late lines, and for the program.
-const TEXT_SHARE: u64 = 3;
+/// … nor is all text together ever more: places in it have 32 bits, and more would not make a run faster.
+const MOST_TEXT: u64 = 1 << 30;
+/// More threads would only wait for each other.
+const MOST_THREADS: usize = 64;
+/// Of the memory, what the text of groups may take, in 32nds; measured. The rest is for the groups' stored and encoded
+/// bytes, for late lines, for the program, and for what the allocator keeps.
+const TEXT_SHARE: u64 = 5;
 
 /// How a run decides and what it may use.
 #[derive(Debug, Clone)]
@@ -185,9 +189,13 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) fn of(options: &Options) -> Self {
-        let text = (options.memory / 16 * TEXT_SHARE).max(LEAST_TEXT);
+        let text = (options.memory / 32 * TEXT_SHARE).clamp(LEAST_TEXT, MOST_TEXT);
         let fit = usize::try_from(text / LEAST_TEXT).unwrap_or(usize::MAX);
-        Self { text, groups: options.threads.max(1).min(fit), late: (options.memory / 16).max(LEAST_TEXT) }
+        Self {
+            text,
+            groups: options.threads.clamp(1, MOST_THREADS).min(fit),
+            late: (options.memory / 16).clamp(LEAST_TEXT, MOST_TEXT),
+        }
     }
 
     /// What a group is made for.
@@ -284,7 +292,8 @@ mod tests {
     #[test]
     fn the_budget_follows_the_memory() {
         let of = |memory, threads| Budget::of(&Options { memory, threads, ..Options::default() });
-        assert_eq!(of(512 << 20, 2), Budget { text: 96 << 20, groups: 2, late: 32 << 20 });
+        assert_eq!(of(512 << 20, 2), Budget { text: 80 << 20, groups: 2, late: 32 << 20 });
+        assert_eq!(of(u64::MAX, usize::MAX), Budget { text: MOST_TEXT, groups: 64, late: MOST_TEXT });
         assert_eq!(of(1, 8), Budget { text: LEAST_TEXT, groups: 1, late: LEAST_TEXT });
     }
 

@@ -9,17 +9,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Stage {
     /// Stored bytes are fetched from the raw log.
     Fetch,
-    /// They are inflated, and their lines found.
+    /// They are inflated, and their lines found; of an object that fills several blocks, the stages after it, too.
     Load,
     /// The lines are sorted.
     Sort,
     /// The table is searched for duplicates.
     LookUp,
-    /// Lines are decoded, and their columns encoded and compressed. [`Encode`](Self::Encode) is a part of it.
+    /// Lines are decoded, and their columns encoded and compressed. [`LookUp`](Self::LookUp) and
+    /// [`Encode`](Self::Encode) are parts of it.
     Convert,
     /// Columns are encoded and compressed.
     Encode,
-    /// Row groups are put into files, and these made durable.
+    /// Row groups are put into files.
     Write,
     /// The commit is made.
     Commit,

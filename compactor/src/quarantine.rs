@@ -117,6 +117,11 @@ pub(crate) struct BadMember {
 }
 
 impl BadMember {
+    /// Its size.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Adds more of the same object's.
     pub(crate) fn append(&mut self, more: Self) {
         self.count += more.count;

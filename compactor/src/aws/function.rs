@@ -31,7 +31,7 @@ pub struct System {
 /// Compacts a bucket's raw log into the table of a Glue database.
 ///
 /// Any number may run at once, and each may be stopped anywhere: see [`Compaction::run`]. Before its time is over a run
-/// begins no further chunk; one that takes longer than all before it is dropped without a commit, and so is done again.
+/// begins no further commit; one that takes longer than all before it is dropped without a commit, and so is done again.
 #[derive(Debug)]
 pub struct CompactorFunction {
     settings: Settings,
@@ -105,7 +105,7 @@ impl Function for CompactorFunction {
             Ok(summary) => summary?,
             Err(elapsed) => {
                 let context =
-                    "one chunk takes longer than is left: give the function more time, or less DAYBOOK_MEMORY";
+                    "one commit takes longer than is left: give the function more time, or less DAYBOOK_COMMIT_BYTES";
                 return Err(Error::caused(ErrorKind::Stopped, context, elapsed).into());
             }
         };

@@ -1,9 +1,9 @@
-//! Whether there is time for another chunk: judged by those before it.
+//! Whether there is time for another commit: judged by those before it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Judges from the time left before each chunk.
+/// Judges from the time left before each commit.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     seen: Mutex<Seen>,
@@ -11,15 +11,15 @@ pub(super) struct Pace {
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
-    /// What was left before the chunk that ends now.
+    /// What was left before the commit that ends now.
     before: Option<Duration>,
     slowest: Duration,
 }
 
 impl Pace {
-    /// Whether a chunk that takes half as long again as the slowest so far would not end within what is `left`.
+    /// Whether a commit that takes half as long again as the slowest so far would not end within what is `left`.
     ///
-    /// To be asked before every chunk. The first one is always begun, unless nothing is left at all: how long it takes
+    /// To be asked before every commit. The first one is always begun, unless nothing is left at all: how long it takes
     /// nobody knows yet.
     pub(super) fn is_over(&self, left: Option<Duration>) -> bool {
         let Some(left) = left else { return false };
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunk_is_begun_only_if_one_like_the_slowest_would_end() {
+    fn a_commit_is_begun_only_if_one_like_the_slowest_would_end() {
         let check = |lefts: &[u64], expect: &[bool]| {
             let pace = Pace::default();
             let over: Vec<bool> = lefts.iter().map(|left| pace.is_over(Some(Duration::from_secs(*left)))).collect();

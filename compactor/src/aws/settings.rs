@@ -6,9 +6,11 @@ use cloud::{Env, Refusal};
 use crate::decode::Limits;
 use crate::plan::Options;
 
-/// Of the function's memory, what a chunk's rows may take. The rest is for the program, what a chunk needs while it is
-/// sorted and written, and what the allocator keeps; `rig/memory` measures it.
-const ROWS_SHARE: u64 = 4;
+/// One part in so many of the function's memory is what a run may take; `rig/memory` measures it. The rest is for the
+/// runtime and for uploads that are under way.
+const RUN_SHARE: u64 = 2;
+/// A commit takes in so many stored bytes: little, so that one more fits into the time that is left.
+const COMMIT_BYTES: u64 = 64 << 20;
 /// A line is held in memory as a whole.
 const MAX_LINE: u64 = 1 << 30;
 
@@ -38,7 +40,8 @@ impl Settings {
             bucket: env.required("DAYBOOK_BUCKET", "the bucket of the raw objects and the lake")?.to_owned(),
             database: env.required("DAYBOOK_DATABASE", "the Glue database of the table requests")?.to_owned(),
             options: Options {
-                memory: bytes("DAYBOOK_MEMORY")?.unwrap_or(function / ROWS_SHARE),
+                memory: bytes("DAYBOOK_MEMORY")?.unwrap_or(function / RUN_SHARE),
+                commit_bytes: bytes("DAYBOOK_COMMIT_BYTES")?.unwrap_or(COMMIT_BYTES),
                 min_bytes: bytes("DAYBOOK_COMPACT_MIN")?.unwrap_or(defaults.min_bytes),
                 max_wait: env.read("DAYBOOK_COMPACT_WAIT", wait)?.unwrap_or(defaults.max_wait),
                 limits: Limits { line_bytes, ..defaults.limits },
@@ -60,8 +63,8 @@ mod tests {
     #[test]
     fn memory_follows_the_function_unless_it_is_set() {
         let of = |more: &[(&'static str, &'static str)]| Settings::of(&Env::of(NEEDED.iter().chain(more).copied()));
-        assert_eq!(of(&[]).unwrap().options.memory, 128 << 20);
-        assert_eq!(of(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]).unwrap().options.memory, 256 << 20);
+        assert_eq!(of(&[]).unwrap().options.memory, 256 << 20);
+        assert_eq!(of(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]).unwrap().options.memory, 512 << 20);
         let set = of(&[
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"),
             ("DAYBOOK_MEMORY", "64 MiB"),

@@ -7,20 +7,32 @@ use super::{Bad, Block, Entry, SortKey, Why, halves};
 use crate::decode::{EXCERPT, Trust};
 
 impl Block {
-    /// Indexes the text from `begin` on: the whole of an object, whose checksum was seen.
-    pub(super) fn index(&mut self, object: u32, begin: usize, line_limit: usize) {
+    /// Indexes the text from `begin` on: the whole of an object that is sound. Says `false`, and undoes it, if its
+    /// lines are so many that to note them would take more than `notes_limit` bytes.
+    pub(super) fn index(&mut self, object: u32, begin: usize, line_limit: usize, notes_limit: usize) -> bool {
+        let before = (self.entries.len(), self.bad.len(), self.lines);
         let text = std::mem::take(&mut self.text);
         let (mut start, mut number) = (begin, 0);
         for end in memchr_iter(b'\n', &text[begin..self.used]).map(|at| begin + at) {
             number += 1;
             self.index_line(&text[start..end], Place { object, start, number }, line_limit, Trust::Checksum);
             start = end + 1;
+            if self.notes() > notes_limit {
+                break;
+            }
         }
-        if start < self.used {
+        if start < self.used && self.notes() <= notes_limit {
             let last = &text[start..self.used];
             self.index_line(last, Place { object, start, number: number + 1 }, line_limit, Trust::Checksum);
         }
         self.text = text;
+        let fits = self.notes() <= notes_limit;
+        if !fits {
+            self.entries.truncate(before.0);
+            self.bad.truncate(before.1);
+            (self.lines, self.used) = (before.2, begin);
+        }
+        fits
     }
 
     /// Adds one line of an object that is read line by line.

@@ -11,6 +11,9 @@ use super::members::{GZIP, Inflated, inflate};
 use crate::decode::{Inflate, Limits, Line, Lines, Trust};
 use crate::error::{Error, Result};
 
+/// No line may be longer, whatever the limit is: places in a block have 32 bits.
+const LONGEST_LINE: usize = 1 << 30;
+
 /// A stored object's bytes.
 pub(crate) enum Stored<'a> {
     /// All of them.
@@ -49,8 +52,9 @@ pub(crate) struct Loader {
 type Full<'a> = dyn FnMut(&mut Block) -> Result<()> + 'a;
 
 impl Loader {
-    /// Loads blocks of `capacity` bytes of text; a single line may make one larger.
-    pub(crate) fn new(limits: Limits, capacity: usize) -> Self {
+    /// Loads blocks of `capacity` bytes; a single line may make one larger.
+    pub(crate) fn new(mut limits: Limits, capacity: usize) -> Self {
+        limits.line_bytes = limits.line_bytes.min(LONGEST_LINE);
         Self { inflater: Decompressor::new(), limits, capacity }
     }
 
@@ -94,8 +98,8 @@ impl Loader {
             Inflated::Whole(length) if length as u64 > allowed => Inflated::Unusual,
             Inflated::Whole(length) => {
                 block.used = begin + length;
-                block.index(source.number, begin, self.limits.line_bytes);
-                inflated
+                let fits = block.index(source.number, begin, self.limits.line_bytes, self.capacity / 2);
+                if fits { inflated } else { Inflated::Unusual }
             }
             other => other,
         }
@@ -106,7 +110,7 @@ impl Loader {
         let trust = self.trust_in(source)?;
         let mut lines = self.lines(source)?;
         for number in 1.. {
-            if block.used >= self.capacity {
+            if block.weight() >= self.capacity {
                 full(block)?;
             }
             match lines.next().map_err(Error::raw(format!("read {}", source.key)))? {
@@ -244,5 +248,12 @@ mod tests {
         let seen = load(&stored, 100 << 20, false);
         assert_eq!((seen.lines, seen.entries.len()), (1, 0));
         assert!(seen.bad[0].1.contains("inflates to more than"), "{seen:?}");
+    }
+
+    #[test]
+    fn millions_of_short_lines_come_in_many_blocks() {
+        let seen = load(&gzip(&b"x\n".repeat(1 << 20)), 4 << 20, false);
+        assert_eq!((seen.lines, seen.bad.len(), seen.entries.len()), (1 << 20, 1 << 20, 0));
+        assert!(seen.blocks > 5, "{}", seen.blocks);
     }
 }

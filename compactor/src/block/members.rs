@@ -22,7 +22,8 @@ pub(super) enum Inflated {
 /// Inflates all members of `stored` into `room`, one behind the other.
 ///
 /// libdeflate does not say where a member ends. It ends with the checksum and the length of what came out of it: eight
-/// bytes that stand nowhere else. Should they, what follows is no member, and the careful way finds out.
+/// bytes that stand nowhere else in it, but by a chance of one in 2⁶⁴. Then what follows is no member, and the careful
+/// way finds out.
 pub(super) fn inflate(inflater: &mut Decompressor, stored: &[u8], room: &mut [u8]) -> Inflated {
     let (mut rest, mut used) = (stored, 0);
     while !rest.is_empty() {

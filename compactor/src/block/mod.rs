@@ -48,7 +48,7 @@ impl Entry {
 }
 
 /// A line that is no event, or what is left of an object that cannot be read further. The reason is found again when
-/// it is rendered: millions of them take little memory.
+/// it is rendered, so that a million of them take 32 MB.
 #[derive(Debug, Clone, Copy)]
 struct Bad {
     object: u32,
@@ -87,9 +87,13 @@ impl Block {
         self.lines
     }
 
-    /// Bytes of the lines so far.
-    pub(crate) fn bytes(&self) -> usize {
-        self.used
+    /// Bytes that it takes: its lines, and what is noted of each.
+    pub(crate) fn weight(&self) -> usize {
+        self.used + self.notes()
+    }
+
+    fn notes(&self) -> usize {
+        self.entries.len() * size_of::<Entry>() + self.bad.len() * size_of::<Bad>()
     }
 
     /// Whether nothing is in it, not even a bad line.
@@ -124,6 +128,9 @@ impl Block {
 
     /// Takes entries with their lines over from another block; they count as lines there, not here.
     pub(crate) fn adopt(&mut self, other: &Self, entries: &[Entry]) {
+        self.text.truncate(self.used);
+        self.text.reserve_exact(entries.iter().map(|entry| entry.length as usize).sum());
+        self.entries.reserve_exact(entries.len());
         for entry in entries {
             self.append(other.line(entry), *entry);
         }

@@ -72,6 +72,12 @@ impl Columns {
         true
     }
 
+    /// Whether [`push`](Self::push) would add a line.
+    pub(crate) fn accepts(&mut self, line: &[u8]) -> bool {
+        simdutf8::basic::from_utf8(line).is_ok_and(|text| self.tokens.read(text).is_some())
+            || Event::from_line(line).is_ok()
+    }
+
     /// The rows so far; the next one begins another batch.
     ///
     /// # Errors

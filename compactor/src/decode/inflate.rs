@@ -29,11 +29,6 @@ impl Inflate {
         let text: Box<dyn Read + Send> = if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
         Ok(Self { text, read: 0, limit })
     }
-
-    /// Bytes of text read so far.
-    pub(crate) fn inflated(&self) -> u64 {
-        self.read
-    }
 }
 
 impl Read for Inflate {

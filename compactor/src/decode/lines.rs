@@ -44,11 +44,6 @@ impl Lines {
         self.number
     }
 
-    /// Bytes of text read so far.
-    pub(crate) fn inflated(&self) -> u64 {
-        self.text.get_ref().inflated()
-    }
-
     /// The next line; nothing but the end or the same damage after [`Line::End`] and [`Line::Damaged`].
     ///
     /// # Errors

@@ -45,8 +45,6 @@ pub(crate) struct Decoded {
     pub(crate) lines: u64,
     /// Lines that are not what they should be.
     pub(crate) bad: BadLines,
-    /// Bytes after inflating.
-    pub(crate) inflated: u64,
     /// Whether the object could be read only up to a point.
     pub(crate) damaged: bool,
 }
@@ -103,7 +101,7 @@ fn read_lines(
     limits: Limits,
     mut take: impl FnMut(&[u8]) -> std::result::Result<(), String>,
 ) -> io::Result<Decoded> {
-    let mut decoded = Decoded { lines: 0, bad: BadLines::new(key), inflated: 0, damaged: false };
+    let mut decoded = Decoded { lines: 0, bad: BadLines::new(key), damaged: false };
     let mut lines = Lines::new(Inflate::new(reader, limits.inflated(stored))?, limits.line_bytes);
     loop {
         let bad = match lines.next()? {
@@ -127,7 +125,6 @@ fn read_lines(
             break;
         }
     }
-    decoded.inflated = lines.inflated();
     Ok(decoded)
 }
 

@@ -39,6 +39,9 @@ fn pages(
     let (Some(ColumnIndexMetaData::INT64(ranges)), Some(places)) = (ranges, places) else {
         return vec![RowSelector::select(rows)];
     };
+    if usize::try_from(ranges.num_pages()) != Ok(places.page_locations().len()) {
+        return vec![RowSelector::select(rows)];
+    }
     let firsts: Vec<usize> =
         places.page_locations().iter().map(|page| usize::try_from(page.first_row_index).unwrap_or_default()).collect();
     let ends = firsts.iter().skip(1).copied().chain([rows]);

@@ -25,6 +25,8 @@ pub(super) struct Survey {
     pub(super) manifests: Vec<ManifestFile>,
     /// By day, each day's sorted by rows.
     small: BTreeMap<i32, Vec<Small>>,
+    /// The partition spec that new files and manifests have.
+    spec: i32,
 }
 
 /// A data file that may be merged.
@@ -51,8 +53,9 @@ impl Survey {
     /// Metadata cannot be read, or the snapshot has delete files: only a foreign engine could have made them, and a merge
     /// that passed over them would bring deleted rows back.
     pub(super) async fn of(table: &Table, options: &UpkeepOptions) -> Result<Self> {
-        let mut survey = Self { manifests: manifests(table).await?, small: BTreeMap::new() };
         let metadata = table.metadata();
+        let spec = metadata.default_partition_spec_id();
+        let mut survey = Self { manifests: manifests(table).await?, small: BTreeMap::new(), spec };
         let order = i32::try_from(metadata.default_sort_order_id()).ok();
         for (index, manifest) in survey.manifests.iter().enumerate() {
             if manifest.content == ManifestContentType::Deletes && is_live(manifest) {
@@ -62,7 +65,7 @@ impl Survey {
             }
             for entry in entries(table, manifest).await? {
                 let file = entry.data_file();
-                let ours = manifest.partition_spec_id == metadata.default_partition_spec_id()
+                let ours = manifest.partition_spec_id == spec
                     && (file.file_format(), file.content_type()) == (DataFileFormat::Parquet, DataContentType::Data)
                     && file.sort_order_id() == order;
                 if let Some(day) = day(file).filter(|_| ours && is_small(file.file_size_in_bytes(), options)) {
@@ -94,11 +97,18 @@ impl Survey {
             plan.manifests.extend(merged.iter().map(|small| small.manifest));
             plan.merges.push((*day, merged.to_vec()));
         }
-        let small: Vec<usize> = (0..self.manifests.len()).filter(|index| is_few(&self.manifests[*index])).collect();
+        let small: Vec<usize> =
+            (0..self.manifests.len()).filter(|index| self.is_few(&self.manifests[*index])).collect();
         if small.len() >= SMALL_MANIFESTS {
             plan.manifests.extend(small);
         }
         plan
+    }
+
+    /// Whether a manifest has few files, and ones that can stand in one of ours.
+    fn is_few(&self, manifest: &ManifestFile) -> bool {
+        let is_ours = manifest.content == ManifestContentType::Data && manifest.partition_spec_id == self.spec;
+        is_ours && alive(manifest) < MANIFEST_ENTRIES as u64 / 2
     }
 }
 
@@ -143,10 +153,6 @@ pub(super) fn day(file: &DataFile) -> Option<i32> {
 
 pub(super) fn is_live(manifest: &ManifestFile) -> bool {
     manifest.has_added_files() || manifest.has_existing_files()
-}
-
-fn is_few(manifest: &ManifestFile) -> bool {
-    manifest.content == ManifestContentType::Data && alive(manifest) < MANIFEST_ENTRIES as u64 / 2
 }
 
 /// How many files of a manifest are alive; many, if it does not say.

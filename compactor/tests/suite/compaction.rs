@@ -3,8 +3,12 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
+use arrow::array::cast::AsArray;
+use arrow::array::types::TimestampMicrosecondType;
 use compactor::{Compaction, DirRawLog, Lake, Options, Progress, compact};
 use event::Event;
+use futures::TryStreamExt;
 
 use crate::support::{DAY, HOUR, World, at, check_table, events, gzip, key, lines, random};
 
@@ -14,7 +18,7 @@ async fn every_line_becomes_its_row() {
     let input = events(1, DAY, 1_000_000, 10_000);
     world.put_events(&key(0, "a"), &input[..6_000]);
     world.put_events(&key(1, "b"), &input[6_000..]);
-    let summary = world.compact().await;
+    let summary = world.compaction().run(at(DAY + 24 * HOUR), &random).await.unwrap();
     assert_eq!((summary.counts.objects, summary.counts.rows, summary.files, summary.commits), (2, 10_000, 1, 1));
     assert!(summary.bytes_out > 0 && summary.bytes_in > summary.bytes_out / 4);
     assert_eq!(summary.left.objects, 0);
@@ -22,7 +26,7 @@ async fn every_line_becomes_its_row() {
     let rows = world.rows().await;
     let last = &rows[&input[9_999].event_id.to_string()];
     assert_eq!(last[last.len() - 2].as_deref(), Some(key(1, "b").as_str()), "lineage");
-    assert_eq!(last[last.len() - 1].as_deref(), Some("2026-11-20T00:00:00.000000Z"), "ingested_at is the run's now");
+    assert_eq!(last[last.len() - 1].as_deref(), Some("2026-11-21T00:00:00.000000Z"), "ingested_at is the run's now");
 }
 
 #[tokio::test]
@@ -31,22 +35,47 @@ async fn a_file_is_sorted_and_holds_one_day() {
     let mut input = events(2, DAY - 2 * HOUR, 60_000_000, 300);
     input.reverse();
     world.put_events(&key(0, "a"), &input);
-    assert_eq!(world.compact().await.files, 2);
-    let table = world.lake.load().await.unwrap();
-    let batches: Vec<_> = {
-        use futures::TryStreamExt;
-        compactor::scan(&table, &["received_at", "event_id"]).await.unwrap().try_collect().await.unwrap()
-    };
-    let times: Vec<i64> = batches
-        .iter()
-        .flat_map(|batch: &arrow::array::RecordBatch| {
-            use arrow::array::cast::AsArray;
-            batch.column(1).as_primitive::<arrow::datatypes::TimestampMicrosecondType>().values().to_vec()
-        })
-        .collect();
+    assert_eq!(world.compaction().run(at(DAY + 24 * HOUR), &random).await.unwrap().files, 2);
+    let times = times(&world).await;
     assert_eq!(times.len(), 300);
     assert!(times.is_sorted(), "days come in order, and rows within a day");
     world.check(&input).await;
+}
+
+/// The times of all rows: day by day, file by file, as they stand there.
+async fn times(world: &World) -> Vec<i64> {
+    let table = world.lake.load().await.unwrap();
+    let batches: Vec<RecordBatch> =
+        compactor::scan(&table, &["received_at"]).await.unwrap().try_collect().await.unwrap();
+    let times = |batch: &RecordBatch| batch.column(0).as_primitive::<TimestampMicrosecondType>().values().to_vec();
+    batches.iter().flat_map(times).collect()
+}
+
+#[tokio::test]
+async fn late_lines_and_wrong_clocks_cost_a_file_and_no_order() {
+    let mut input = events(11, DAY, 1_000_000, 12_000);
+    let from_2099 = events(12, DAY + 73 * 365 * 24 * HOUR, 1, 1);
+    // Each 40th event comes four objects late; the first object has one whose clock was wrong.
+    let mut objects: Vec<Vec<Event>> = input.chunks(500).map(<[Event]>::to_vec).collect();
+    for number in (0..objects.len()).rev() {
+        let late: Vec<Event> = (0..500).step_by(40).rev().map(|place| objects[number].remove(place)).collect();
+        let later = (number + 4).min(objects.len() - 1);
+        objects[later].extend(late);
+    }
+    objects[0].extend(from_2099.clone());
+    input.extend(from_2099);
+    for (memory, threads) in [(1, 1), (64 << 20, 1), (64 << 20, 3), (512 << 20, 2)] {
+        let world = World::new().await;
+        for (number, events) in objects.iter().enumerate() {
+            world.put_events(&key(0, &format!("{number:03}")), events);
+        }
+        let options = Options { memory, threads, ..Options::default().forced() };
+        let run = Compaction::new(&world.lake, world.raw(), options).run(at(DAY + 24 * HOUR), &random).await.unwrap();
+        assert_eq!((run.commits, run.counts.rows, run.counts.duplicates), (1, 12_001, 0));
+        let falls = times(&world).await.windows(2).filter(|pair| pair[0] > pair[1]).count() as u64;
+        assert!(run.files <= 3 && falls < run.files, "{} files, {falls} times back, {memory} {threads}", run.files);
+        world.check(&input).await;
+    }
 }
 
 #[tokio::test]
