@@ -91,7 +91,7 @@ pub struct Settings {
     /// How often the server looks whether a compaction is worth it [default: 1m]
     #[arg(long, global = true, env = "DAYBOOK_COMPACT_EVERY", value_name = "DURATION", help_heading = "Compactor")]
     pub compact_every: Option<String>,
-    /// Memory that the compactor's rows may take [default: 512MiB]
+    /// Memory that a compaction may take in all [default: 512MiB]
     #[arg(long, global = true, env = "DAYBOOK_MEMORY", value_name = "SIZE", help_heading = "Compactor")]
     pub memory: Option<String>,
     /// A longer line goes to quarantine [default: 8MiB]

@@ -178,6 +178,8 @@ impl Column {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn usual() -> String {
@@ -280,6 +282,70 @@ mod tests {
         }
         for end in 0..usual.len() {
             check(&usual.as_bytes()[..end], false);
+        }
+    }
+
+    /// A value as it may stand in a line, right and wrong ones.
+    fn value(kind: ColumnType) -> BoxedStrategy<String> {
+        let of = |texts: &'static [&'static str]| proptest::sample::select(texts).prop_map(str::to_owned);
+        let strange =
+            of(&["null", "{}", "[1]", "\"\"", "tru", "-", "\"\\ud83d\\ude00\"", "\"\\ud800\"", "\"\\x\"", "\"\t\""]);
+        let right = match kind {
+            ColumnType::String => any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()).boxed(),
+            ColumnType::Int => any::<i32>().prop_map(|number| number.to_string()).boxed(),
+            ColumnType::Bigint => any::<i64>().prop_map(|number| number.to_string()).boxed(),
+            ColumnType::Double => any::<f64>().prop_map(|number| serde_json::to_string(&number).unwrap()).boxed(),
+            ColumnType::Boolean => any::<bool>().prop_map(|truth| truth.to_string()).boxed(),
+            ColumnType::Timestamp => {
+                any::<i64>().prop_map(|micros| format!("\"{}\"", Timestamp::from_micros(micros))).boxed()
+            }
+        };
+        let number =
+            of(&["0", "-0", "00", "-1", "1.0", "1e3", "1E-400", "123456789012345678901234567890", "1.", "+1", "0.1"]);
+        prop_oneof![60 => right, 1 => strange, 1 => number].boxed()
+    }
+
+    fn fields() -> impl Strategy<Value = Vec<(String, String)>> {
+        let field = |(place, column): (usize, &'static event::Column)| {
+            let value = match place {
+                0 => any::<u128>().prop_map(|id| format!("\"{}\"", event::EventId::from_u128(id))).boxed(),
+                _ => value(column.kind),
+            };
+            let keep = proptest::bool::weighted(if column.required { 0.99 } else { 0.7 });
+            (keep, value).prop_map(|(keep, value)| keep.then(|| (column.name.to_owned(), value)))
+        };
+        let all: Vec<_> = COLUMNS[..LINE_COLUMNS].iter().enumerate().map(field).collect();
+        all.prop_map(|fields| fields.into_iter().flatten().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_line_is_both_ways_read_the_same(
+            mut fields in fields(),
+            swap in proptest::option::weighted(0.2, any::<(proptest::sample::Index, proptest::sample::Index)>()),
+            double in proptest::option::weighted(0.1, any::<proptest::sample::Index>()),
+            unknown in proptest::option::weighted(0.1, (any::<proptest::sample::Index>(), "[a-z_]{1,9}")),
+            byte in proptest::option::weighted(0.2, (any::<proptest::sample::Index>(), any::<u8>())),
+        ) {
+            if let Some((a, b)) = swap {
+                let (a, b) = (a.index(fields.len()), b.index(fields.len()));
+                fields.swap(a, b);
+            }
+            if let Some(place) = double {
+                let again = fields[place.index(fields.len())].clone();
+                fields.push(again);
+            }
+            if let Some((place, name)) = unknown {
+                let place = place.index(fields.len());
+                fields.insert(place, (name, "{\"status\":[1,\"x\"]}".to_owned()));
+            }
+            let text: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            let mut line = format!("{{{}}}", text.join(",")).into_bytes();
+            if let Some((place, byte)) = byte {
+                let place = place.index(line.len());
+                line[place] = byte;
+            }
+            prop_assert_eq!(row(&line).0, slow_row(&line), "{}", String::from_utf8_lossy(&line));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The data files of a snapshot.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use iceberg::spec::{DataContentType, DataFile, ManifestContentType, ManifestFile};
@@ -59,10 +60,11 @@ impl Files {
             if day_range(manifest).is_some_and(|(first, last)| !wanted(first, last)) {
                 continue;
             }
-            if !read.contains_key(&index) {
-                read.insert(index, self.read(manifest).await?);
-            }
-            files.extend(read.get(&index).into_iter().flatten().cloned());
+            let known = match read.entry(index) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.read(manifest).await?),
+            };
+            files.extend(known.iter().cloned());
         }
         Ok(files)
     }
