@@ -5,6 +5,7 @@
 mod compaction;
 mod concurrency;
 mod crash;
+mod cycles;
 mod damage;
 mod faulty_catalog;
 mod gateway;
