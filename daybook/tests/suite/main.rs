@@ -8,6 +8,7 @@ mod cli;
 mod crash;
 mod damage;
 mod house;
+mod kills;
 mod octokit;
 mod stop;
 mod support;

@@ -9,7 +9,7 @@ mod log;
 mod random;
 mod server;
 
-pub use command::{Ran, bounded, daybook, program};
+pub use command::{Ran, bounded, daybook, program, wait};
 pub use http::{Http, Lost, Reply, Request};
 pub use log::{Logged, raw_events, raw_objects, rewrite_raw, table_rows};
 pub use random::Random;
