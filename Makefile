@@ -17,6 +17,8 @@ ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
 # Everything, the AWS side included.
 AWS := --workspace --features daybook/aws,ingest/aws,compactor/aws,query/aws
 FOREIGN := compactor/tests/foreign
+# The test that leaves a lake behind, made by compactions that were killed.
+KILLS := --exact kills::compactions_killed_at_any_moment_make_the_table_of_one_that_was_not
 # A virtual environment for each set of versions.
 VENV = $(CACHE)/foreign-$(firstword $(shell cksum < $(FOREIGN)/requirements.txt))
 
@@ -53,13 +55,15 @@ test-aws: foreign-readers ## the AWS side against stand-ins (needs java 17, mvn 
 test-webhooks: ## real webhook bodies, posted while the server is killed five times (needs npm, once)
 	@$(CARGO) test --locked --package daybook --test suite -- --ignored octokit --nocapture
 
-test-foreign: foreign-readers ## tables of Daybook's, one after upkeep, read by pyiceberg and DuckDB (needs python3 and PyPI, once)
+test-foreign: foreign-readers ## tables of Daybook's, made under kills and after upkeep, too, read by pyiceberg, DuckDB and Polars (needs python3 and PyPI, once)
 	@$(CARGO) build --locked --package daybook
 	@$(CARGO) build --locked --package compactor --example upkeep
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	"$(TARGET)/debug/examples/upkeep" make "$$folder/small" 40 100; \
 	"$(TARGET)/debug/examples/upkeep" keep "$$folder/small" 12; \
 	"$(VENV)/bin/python" $(FOREIGN)/read.py "$$folder/small"; \
+	DAYBOOK_TEST_FOLDER="$$folder/killed" $(CARGO) test --locked --package daybook --test suite -- $(KILLS) --nocapture; \
+	"$(VENV)/bin/python" $(FOREIGN)/read.py "$$folder/killed"; \
 	"$(TARGET)/debug/daybook" demo --folder "$$folder/data" > "$$folder/demo.log" || { cat "$$folder/demo.log"; exit 1; }; \
 	"$(VENV)/bin/python" $(FOREIGN)/read.py "$$folder/data"
 

@@ -1,17 +1,23 @@
 #!/usr/bin/env python3
 """Reads a lake with readers that are not ours, and checks what they see.
 
-usage: read.py DATA_DIR             the lake in a folder (needs pyiceberg[sql-sqlite,pyarrow] and, if installed, duckdb)
+usage: read.py DATA_DIR             the lake in a folder (needs pyiceberg[sql-sqlite,pyarrow], duckdb and polars)
        read.py BUCKET DATABASE      the lake on S3 and Glue, where the SDK's variables say (needs pyiceberg[glue], too)
 
-Prints the counts of every snapshot; exit status 1 if a reader fails, an event is there twice, a file that a snapshot
-names is missing, a snapshot of rewritten files has other rows than its parent, or the readers disagree.
+Every reader reads every snapshot. Exit status 1 if one fails, counts other rows than the snapshot's summary says or an
+event twice, if a file that a snapshot names is missing, or a snapshot of rewritten files has other rows than its parent.
 """
 
 import os
 import sys
 import tempfile
 from pathlib import Path
+
+import duckdb
+import polars
+
+# Polars plans by pyiceberg unless another package is there; without this it warns of that.
+os.environ.setdefault("POLARS_ICEBERG_PLANNER", "pyiceberg")
 
 KEYS = ("received_at", "event_id")
 
@@ -46,20 +52,11 @@ def on_aws(bucket, database, copies):
 
 
 def check(table, files) -> int:
-    faults = []
-    for snapshot in table.snapshots():
-        rows = table.scan(snapshot_id=snapshot.snapshot_id, selected_fields=KEYS).to_arrow()
-        total = snapshot.summary["total-records"] if snapshot.summary else None
-        if str(len(rows)) != total:
-            faults.append(f"snapshot {snapshot.snapshot_id}: {len(rows)} rows, its summary says {total}")
+    faults = [fault for snapshot in table.snapshots() for fault in of_snapshot(table, snapshot, files)]
     faults += rewritten(table)
     rows = table.scan().to_arrow()
     distinct = len(rows.column("event_id").unique())
-    named = {
-        task.file.file_path.removeprefix("file://")
-        for snapshot in table.snapshots()
-        for task in table.scan(snapshot_id=snapshot.snapshot_id).plan_files()
-    }
+    named = {path for snapshot in table.snapshots() for path in paths_of(table, snapshot.snapshot_id)}
     missing = sorted(named - files.keys())
     print(f"snapshots {len(table.snapshots())}  rows {len(rows)}  distinct events {distinct}")
     print(f"files {len(named)}  stored {len(files)}  in no snapshot {len(files.keys() - named)}")
@@ -69,11 +66,39 @@ def check(table, files) -> int:
     if str(len(rows)) != counted:
         faults.append(f"the table's own count of rows is {counted}")
     faults += [f"missing: {path}" for path in missing]
-    current = {task.file.file_path.removeprefix("file://") for task in table.scan().plan_files()}
-    faults += other_readers(table, [files[path] for path in current if path in files], len(rows))
+    faults += single_rows(table, [files[path] for path in paths_of(table) if path in files], len(rows))
     for fault in faults:
         print(fault, file=sys.stderr)
+    if not faults:
+        print("pyiceberg, duckdb and polars: in every snapshot the rows that its summary says, and each event once")
     return 1 if faults else 0
+
+
+def paths_of(table, snapshot_id=None):
+    """The files of a snapshot, by the path that it names them by."""
+    return {task.file.file_path.removeprefix("file://") for task in table.scan(snapshot_id=snapshot_id).plan_files()}
+
+
+def of_snapshot(table, snapshot, files):
+    """Holds what each reader counts against the summary."""
+    summary = snapshot.summary
+    total = int(summary["total-records"]) if summary else 0
+    named = paths_of(table, snapshot.snapshot_id)
+    paths = sorted(files[path] for path in named if path in files)
+    ids = table.scan(snapshot_id=snapshot.snapshot_id, selected_fields=KEYS).to_arrow().column("event_id")
+    counts = {"pyiceberg": (len(ids), len(ids.unique()))}
+    # A snapshot without files is no table to a reader of files.
+    counts["duckdb"] = (0, 0) if not paths else duckdb.execute(
+        "select count(*), count(distinct event_id) from read_parquet(?)", [paths]).fetchone()
+    if named == set(paths):
+        frame = polars.scan_iceberg(table, snapshot_id=snapshot.snapshot_id)
+    else:
+        # What lies on S3 is read from copies.
+        frame = polars.scan_parquet(paths) if paths else polars.LazyFrame({"event_id": []})
+    id = polars.col("event_id")
+    counts["polars"] = frame.select(id.len().alias("rows"), id.n_unique().alias("distinct")).collect().row(0)
+    return [f"snapshot {snapshot.snapshot_id}: {reader} counts {count} rows and {distinct} events, its summary {total}"
+            for reader, (count, distinct) in counts.items() if (count, distinct) != (total, total)]
 
 
 def rewritten(table):
@@ -112,11 +137,8 @@ def sorted_rows(table, snapshot_id):
     return rows.sort_by([("event_id", "ascending")]).combine_chunks()
 
 
-def other_readers(table, files, rows):
-    try:
-        import duckdb
-    except ImportError:
-        return []
+def single_rows(table, files, rows):
+    """Rows that are asked for by their values, which readers look up in statistics and bloom filters."""
     faults = []
     if files:
         count, distinct, ordered = duckdb.execute(
