@@ -1,4 +1,5 @@
-//! Cycle after cycle raw objects come, and the compactor or upkeep is ended anywhere: the table is that of one clean run.
+//! Cycle after cycle raw objects come, and the compactor or upkeep is ended anywhere: the table is that of one clean
+//! run.
 //!
 //! `DAYBOOK_CYCLES` sets how many cycles there are (36), `DAYBOOK_TEST_SEED` repeats a run's choices.
 
@@ -12,8 +13,8 @@ use std::time::Duration;
 
 use compactor::lake::{ConsumedSet, data_files};
 use compactor::{
-    Compaction, Counts, Error, ErrorKind, Lake, Options, QuarantinedLine, Result, Step, Upkeep, UpkeepOptions,
-    UpkeepStep, read_quarantine,
+    Compaction, Counts, Error, ErrorKind, Lake, Limits, Options, QuarantinedLine, Result, Step, Upkeep, UpkeepOptions,
+    UpkeepStep, count_raw, read_quarantine,
 };
 use event::{COLUMNS, sha256_hex};
 
@@ -200,8 +201,11 @@ async fn essence(world: &World) -> Essence {
     for object in raw.list_quarantine().await.unwrap() {
         quarantined.extend(read_quarantine(&raw, &object.key).await.unwrap());
     }
-    let consumed = ConsumedSet::of(&world.lake.load().await.unwrap()).await.unwrap();
-    Essence { rows: hashed.collect(), counts: world.counts().await, consumed, quarantined }
+    let (counts, consumed) = (world.counts().await, ConsumedSet::of(&world.lake.load().await.unwrap()).await.unwrap());
+    let counted = count_raw(&raw, &raw.list(None).await.unwrap(), Limits::default()).await.unwrap();
+    assert_eq!((counts.objects, counts.lines), (counted.objects, counted.lines));
+    assert_eq!(counts.quarantined, quarantined.len() as u64);
+    Essence { rows: hashed.collect(), counts, consumed, quarantined }
 }
 
 /// Fails with the first few rows that differ, not with all of them.
