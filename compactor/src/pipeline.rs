@@ -6,7 +6,6 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -163,13 +162,14 @@ impl Worker {
     fn run(mut self, objects: Range<usize>) -> Result<()> {
         let ground = self.ground.clone();
         let mut loader = Loader::new(ground.limits, self.capacity);
-        let mut block = ground.take_block();
+        let (mut block, mut stored) = (ground.take_block(), Vec::new());
         for number in objects {
             self.check_wanted()?;
             let object = &ground.objects[number];
-            let stored = ground.profile.measure(Stage::Fetch, || fetch(&ground, object, self.capacity))?;
+            let is_here =
+                ground.profile.measure(Stage::Fetch, || fetch(&ground, object, self.capacity, &mut stored))?;
             let open = || ground.runtime.block_on(ground.raw.open(&object.key));
-            let stored = stored.map_or(Stored::Large(&open), Stored::Whole);
+            let stored = if is_here { Stored::Whole(&stored) } else { Stored::Large(&open) };
             let source = Source { key: &object.key, number: number as u32, bytes: object.bytes, stored };
             let begun = ground.profile.now();
             loader.load(&source, &mut block, &mut |block| self.pass_on(block, false))?;
@@ -222,14 +222,15 @@ impl Worker {
     }
 }
 
-/// The stored bytes of an object, unless they are more than `capacity`. Blocks the thread.
-fn fetch(ground: &Ground, object: &RawObject, capacity: usize) -> Result<Option<Bytes>> {
+/// Reads the stored bytes of an object into `stored`, unless they are more than `capacity`. Blocks the thread.
+fn fetch(ground: &Ground, object: &RawObject, capacity: usize, stored: &mut Vec<u8>) -> Result<bool> {
     if object.bytes > capacity as u64 {
-        return Ok(None);
+        return Ok(false);
     }
     let mut reader = ground.runtime.block_on(ground.raw.open(&object.key))?;
+    stored.clear();
     // One byte more than there are, or the end is found only by growing.
-    let mut bytes = Vec::with_capacity(usize::try_from(object.bytes).unwrap_or_default() + 1);
-    reader.read_to_end(&mut bytes).map_err(Error::raw(format!("read {}", object.key)))?;
-    Ok(Some(Bytes::from(bytes)))
+    stored.reserve_exact(usize::try_from(object.bytes).unwrap_or_default() + 1);
+    reader.read_to_end(stored).map_err(Error::raw(format!("read {}", object.key)))?;
+    Ok(true)
 }

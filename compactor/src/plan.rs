@@ -17,9 +17,11 @@ const LEAST_TEXT: u64 = 1 << 20;
 const MOST_TEXT: u64 = 1 << 30;
 /// More threads would only wait for each other.
 const MOST_THREADS: usize = 64;
-/// Of the memory, what the text of groups may take, in 32nds; measured. The rest is for the groups' stored and encoded
-/// bytes, for late lines, for the program, and for what the allocator keeps.
-const TEXT_SHARE: u64 = 5;
+/// What the program, its libraries and its allocator take whatever is compacted; measured, as is the next figure.
+const FIXED: u64 = 64 << 20;
+/// Of the rest of the memory, what the text of groups may take, in ninths. The others are for their stored and encoded
+/// bytes, for late lines, and for what the allocator keeps.
+const TEXT_SHARE: u64 = 2;
 
 /// How a run decides and what it may use.
 #[derive(Debug, Clone)]
@@ -189,7 +191,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) fn of(options: &Options) -> Self {
-        let text = (options.memory / 32 * TEXT_SHARE).clamp(LEAST_TEXT, MOST_TEXT);
+        let text = (options.memory.saturating_sub(FIXED) / 9 * TEXT_SHARE).clamp(LEAST_TEXT, MOST_TEXT);
         let fit = usize::try_from(text / LEAST_TEXT).unwrap_or(usize::MAX);
         Self {
             text,
@@ -292,7 +294,7 @@ mod tests {
     #[test]
     fn the_budget_follows_the_memory() {
         let of = |memory, threads| Budget::of(&Options { memory, threads, ..Options::default() });
-        assert_eq!(of(512 << 20, 2), Budget { text: 80 << 20, groups: 2, late: 32 << 20 });
+        assert_eq!(of(512 << 20, 2), Budget { text: 104_391_566, groups: 2, late: 32 << 20 });
         assert_eq!(of(u64::MAX, usize::MAX), Budget { text: MOST_TEXT, groups: 64, late: MOST_TEXT });
         assert_eq!(of(1, 8), Budget { text: LEAST_TEXT, groups: 1, late: LEAST_TEXT });
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
-use bytes::Bytes;
 use event::Timestamp;
 use iceberg::table::Table;
 
@@ -110,7 +109,7 @@ impl Decoding {
     fn decode(mut self, mut reader: Box<dyn Read + Send>, object: &RawObject) -> Result<Self> {
         let mut stored = Vec::new();
         reader.read_to_end(&mut stored).map_err(Error::raw(format!("read {}", object.key)))?;
-        let stored = Stored::Whole(Bytes::from(stored));
+        let stored = Stored::Whole(&stored);
         let source = Source { key: &object.key, number: 0, bytes: object.bytes, stored };
         let rows = &mut self.rows;
         self.loader.load(&source, &mut self.block, &mut |block| rows.take(block, &object.key))?;

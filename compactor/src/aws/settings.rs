@@ -6,9 +6,11 @@ use cloud::{Env, Refusal};
 use crate::decode::Limits;
 use crate::plan::Options;
 
-/// One part in so many of the function's memory is what a run may take; `rig/memory` measures it. The rest is for the
-/// runtime and for uploads that are under way.
-const RUN_SHARE: u64 = 2;
+/// Of the function's memory, what a run may take, in quarters; `rig/memory` measures it. The rest is for the runtime and
+/// for uploads that are under way.
+const RUN_SHARE: u64 = 3;
+/// A function with so many MB has one processor, and one more with each further time.
+const MB_OF_A_PROCESSOR: usize = 1_769;
 /// A commit takes in so many stored bytes: little, so that one more fits into the time that is left.
 const COMMIT_BYTES: u64 = 64 << 20;
 /// A line is held in memory as a whole.
@@ -35,12 +37,14 @@ impl Settings {
             _ => Err(format!("{text:?} is not between 1B and 1GiB")),
         };
         let line_bytes = env.read("DAYBOOK_MAX_LINE", max_line)?.unwrap_or(defaults.limits.line_bytes);
-        let function = env.number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 512_u64)? << 20;
+        let megabytes = env.number("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 512_usize)?;
+        let function = (megabytes as u64) << 20;
         Ok(Self {
             bucket: env.required("DAYBOOK_BUCKET", "the bucket of the raw objects and the lake")?.to_owned(),
             database: env.required("DAYBOOK_DATABASE", "the Glue database of the table requests")?.to_owned(),
             options: Options {
-                memory: bytes("DAYBOOK_MEMORY")?.unwrap_or(function / RUN_SHARE),
+                memory: bytes("DAYBOOK_MEMORY")?.unwrap_or(function / 4 * RUN_SHARE),
+                threads: megabytes.div_ceil(MB_OF_A_PROCESSOR),
                 commit_bytes: bytes("DAYBOOK_COMMIT_BYTES")?.unwrap_or(COMMIT_BYTES),
                 min_bytes: bytes("DAYBOOK_COMPACT_MIN")?.unwrap_or(defaults.min_bytes),
                 max_wait: env.read("DAYBOOK_COMPACT_WAIT", wait)?.unwrap_or(defaults.max_wait),
@@ -63,8 +67,8 @@ mod tests {
     #[test]
     fn memory_follows_the_function_unless_it_is_set() {
         let of = |more: &[(&'static str, &'static str)]| Settings::of(&Env::of(NEEDED.iter().chain(more).copied()));
-        assert_eq!(of(&[]).unwrap().options.memory, 256 << 20);
-        assert_eq!(of(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]).unwrap().options.memory, 512 << 20);
+        assert_eq!(of(&[]).unwrap().options.memory, 384 << 20);
+        assert_eq!(of(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")]).unwrap().options.memory, 768 << 20);
         let set = of(&[
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"),
             ("DAYBOOK_MEMORY", "64 MiB"),

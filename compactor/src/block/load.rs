@@ -2,7 +2,6 @@
 
 use std::io::{Cursor, Read};
 
-use bytes::Bytes;
 use libdeflater::Decompressor;
 
 use super::Block;
@@ -17,7 +16,7 @@ const LONGEST_LINE: usize = 1 << 30;
 /// A stored object's bytes.
 pub(crate) enum Stored<'a> {
     /// All of them.
-    Whole(Bytes),
+    Whole(&'a [u8]),
     /// Too many to be held: what opens a reader of them, as often as it is asked.
     Large(&'a (dyn Fn() -> Result<Box<dyn Read + Send>> + Sync)),
 }
@@ -25,7 +24,7 @@ pub(crate) enum Stored<'a> {
 impl Stored<'_> {
     fn open(&self) -> Result<Box<dyn Read + Send>> {
         match self {
-            Self::Whole(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
+            Self::Whole(bytes) => Ok(Box::new(Cursor::new(bytes.to_vec()))),
             Self::Large(open) => open(),
         }
     }
@@ -203,7 +202,7 @@ mod tests {
     fn load(stored: &[u8], capacity: usize, large: bool) -> Seen {
         let mut loader = Loader::new(Limits { line_bytes: 4_096, ..Limits::default() }, capacity);
         let open = || Ok(Box::new(Cursor::new(stored.to_vec())) as Box<dyn Read + Send>);
-        let stored_as = if large { Stored::Large(&open) } else { Stored::Whole(Bytes::copy_from_slice(stored)) };
+        let stored_as = if large { Stored::Large(&open) } else { Stored::Whole(stored) };
         let source = Source { key: "raw/a", number: 7, bytes: stored.len() as u64, stored: stored_as };
         let (mut block, mut seen) = (Block::default(), Seen::default());
         let mut full = |block: &mut Block| {
