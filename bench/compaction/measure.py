@@ -160,6 +160,16 @@ class Bench:
             best = min(others, key=lambda name: median(runs[name], measure))
             print(f"  {title:>18}  {ratio(runs[OURS], runs[best], measure)}  {best}")
 
+    def profile(self):
+        """Where the time goes, on one thread: there, a stage's time is about its CPU."""
+        raw = self.raw(EVENTS)
+        runs = in_turn({"one thread": lambda: self.compact_all("profile", raw, EVENTS, "--threads", "1")})
+        said = [each.said for each in runs["one thread"]]
+        for stage in said[0]["stages"]:
+            seconds = statistics.median(each["stages"][stage] for each in said)
+            rate = f"{said[0]['lines'] / seconds:12,.0f} events/s per core" if seconds > 0.01 else ""
+            print(f"  {stage:>18}  {seconds:7.2f} s {rate}")
+
     def scale(self):
         sizes = [EVENTS, 4 * EVENTS, 16 * EVENTS]
         raws = {size: self.raw(size) for size in sizes}
@@ -262,7 +272,7 @@ def folders():
         yield data, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="work-", dir=data)))
 
 
-PARTS = ["peers", "scale", "append", "members", "memory"]
+PARTS = ["peers", "profile", "scale", "append", "members", "memory"]
 
 
 def main(program, *parts):

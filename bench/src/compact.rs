@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 use clap::Args;
 use compactor::lake::data_files;
-use compactor::{Compaction, DirRawLog, Lake, Options, RawLog, counts, table_rows};
+use compactor::{Compaction, DirRawLog, Lake, Options, Profile, RawLog, Stage, counts, table_rows};
 use event::{Timestamp, key};
 use ingest::System;
 use serde_json::{Value, json};
@@ -21,6 +21,9 @@ pub struct Compact {
     /// What the compaction may use, such as 256MiB; the default is the product's
     #[arg(long, value_name = "SIZE")]
     memory: Option<ByteSize>,
+    /// Threads that compute; the default is the product's
+    #[arg(long)]
+    threads: Option<usize>,
 }
 
 /// Compacts, forced, and says what that came to: of this run, and of the table after it.
@@ -29,12 +32,14 @@ pub async fn compact(args: &Compact) -> Result<Value, Failure> {
     if let Some(memory) = args.memory {
         options.memory = memory.as_u64();
     }
+    options.threads = args.threads.unwrap_or(options.threads);
     let raw: Arc<dyn RawLog> = Arc::new(DirRawLog::new(&args.folder));
     let now = end_of_last_day(&raw).await?;
     let system = System::real();
     let begun = (system.monotonic)();
+    let profile = Profile::new(system.monotonic);
     let lake = Lake::open(&args.folder).await?;
-    let summary = Compaction::new(&lake, raw, options).run(now, &system.random).await?;
+    let summary = Compaction::new(&lake, raw, options).with_profile(profile.clone()).run(now, &system.random).await?;
     let micros = (system.monotonic)().saturating_sub(begun);
     Ok(json!({
         "seconds": micros as f64 / 1e6,
@@ -48,8 +53,24 @@ pub async fn compact(args: &Compact) -> Result<Value, Failure> {
         "bytes_out": summary.bytes_out,
         "commits": summary.commits,
         "left": summary.left.objects,
+        "stages": stages(&profile),
         "table": table(&lake, &args.folder).await?,
     }))
+}
+
+/// Seconds of each stage, all threads together; each is a stage's own, without those that are parts of it.
+fn stages(profile: &Profile) -> Value {
+    let spent = |stage| profile.spent(stage) as f64 / 1e6;
+    json!({
+        "fetch": spent(Stage::Fetch),
+        "inflate and index": spent(Stage::Load),
+        "sort": spent(Stage::Sort),
+        "look up": spent(Stage::LookUp),
+        "decode": spent(Stage::Convert) - spent(Stage::LookUp) - spent(Stage::Encode),
+        "encode": spent(Stage::Encode),
+        "write": spent(Stage::Write),
+        "commit": spent(Stage::Commit),
+    })
 }
 
 /// A time at which all objects have arrived, the same in every run.

@@ -84,7 +84,7 @@ fn a_raw_object_that_was_deleted_before_it_was_compacted() {
     let intact = Intact::new();
     let (_, path) = a_raw_object(&intact.data());
     fs::remove_file(path).unwrap();
-    assert_names(&intact.offender("I1"), "of batch 1 is in no raw object");
+    assert_names(&intact.offender("I1"), "is in no raw object");
 }
 
 #[test]
