@@ -1,6 +1,6 @@
 //! Whole compactions: raw objects on S3 in, a table in Glue out.
 
-use compactor::{Options, QUARANTINE_REASON_DAMAGED, compact, read_quarantine};
+use compactor::{Compaction, Options, QUARANTINE_REASON_DAMAGED, compact, read_quarantine};
 
 use crate::support::{DAY, HOUR, at, events, gzip, key, lines, random};
 use crate::world::World;
@@ -11,7 +11,8 @@ async fn every_line_becomes_its_row_and_the_second_run_does_nothing() {
     let input = events(1, DAY - 2 * HOUR, 60_000_000, 600);
     world.put_events(&key(0, "a"), &input[..400]).await;
     world.put_events(&key(1, "b"), &input[300..]).await;
-    let summary = world.compact().await;
+    let (lake, options) = (world.lake().await, Options::default().forced());
+    let summary = Compaction::new(&lake, world.raw(), options).run(at(DAY + 24 * HOUR), &random).await.unwrap();
     let counts = summary.counts;
     assert_eq!((counts.objects, counts.lines, counts.rows, counts.duplicates), (2, 700, 600, 100));
     assert_eq!((summary.commits, summary.files, summary.left.objects), (1, 2, 0));

@@ -72,7 +72,7 @@ async fn when_the_time_is_over_nothing_is_begun_and_what_was_begun_is_dropped() 
             // With a commit, or without one if the time was over just when the one before had made it.
             Ok(summary) if summary["left"]["objects"] == 0 => break,
             Ok(summary) => assert_eq!((&summary["commits"], &summary["left"]["objects"]), (&0.into(), &1.into())),
-            Err(error) => assert!(error.to_string().contains("one chunk takes longer"), "{error}"),
+            Err(error) => assert!(error.to_string().contains("one commit takes longer"), "{error}"),
         }
         tries += 1;
     }
