@@ -9,6 +9,7 @@ use iceberg::table::Table;
 use tokio::runtime::Handle;
 use uuid::{Builder, Uuid};
 
+use crate::block::Block;
 use crate::commit::{self, Batch, Outcome};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Fold, Gateway};
@@ -20,6 +21,7 @@ use crate::pipeline::{Output, Pipeline};
 use crate::plan::{Budget, Options, Pending, Task, Work, agenda, first_commit, pending_objects};
 use crate::profile::{Profile, Stage};
 use crate::raw::{RawLog, RawObject};
+use crate::workers::Workers;
 
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -184,18 +186,27 @@ impl<'a> Compaction<'a> {
     /// Raw log or lake failed, other compactors were faster too often in a row, or the table has closed days that are
     /// still to come. Commits made before stay made.
     pub async fn run(&self, now: Timestamp, random: &(dyn Fn() -> [u8; 16] + Sync)) -> Result<Summary> {
-        let mut run = Run::default();
+        let mut run = Run::new(Workers::new(Budget::of(&self.options).groups));
+        let done = self.run_on(&mut run, now, random).await;
+        drop(run.spare);
+        if let Some(workers) = Arc::into_inner(run.workers) {
+            workers.stop().await;
+        }
+        done.map(|()| run.summary)
+    }
+
+    async fn run_on(&self, run: &mut Run, now: Timestamp, random: &(dyn Fn() -> [u8; 16] + Sync)) -> Result<()> {
         let mut conflicts = 0;
         let mut plan = self.plan(None, now).await?;
         refuse_a_closed_today(&plan.consumed, now)?;
         run.summary.left = Pending::of_work(&plan.work);
         if !run.summary.left.is_worth_a_commit(now, &self.options) {
-            return Ok(run.summary);
+            return Ok(());
         }
         run.progress.bytes_total = run.summary.left.bytes;
         while !plan.work.is_empty() && !(self.stop)() {
             let id = Builder::from_random_bytes(random()).into_uuid();
-            match self.make_commit(&plan, id, now, &mut run).await? {
+            match self.make_commit(&plan, id, now, run).await? {
                 Outcome::Committed => conflicts = 0,
                 Outcome::Overtaken if conflicts < self.options.max_conflicts => {
                     tracing::debug!(batch_id = %id, "another compactor was faster");
@@ -210,7 +221,7 @@ impl<'a> Compaction<'a> {
             plan = self.plan(Some(plan.listing), now).await?;
             run.summary.left = Pending::of_work(&plan.work);
         }
-        Ok(run.summary)
+        Ok(())
     }
 
     /// What there is to do at `now`, with all of the log or with what was left of it before.
@@ -246,10 +257,11 @@ impl<'a> Compaction<'a> {
             ingested_at: now,
             runtime: Handle::current(),
             profile: self.profile.clone(),
-            spare: Mutex::default(),
+            spare: run.spare.clone(),
         });
         let late = Budget::of(&self.options).late;
-        let mut making = Making { plan, work, files: CommitFiles::new(ground.clone(), &plan.table, id, late), ground };
+        let files = CommitFiles::new(ground.clone(), run.workers.clone(), &plan.table, id, late);
+        let mut making = Making { plan, work, files, ground };
         let Some(mut taken) = self.take_events(&mut making, run).await? else { return Ok(Outcome::Overtaken) };
         if let Some(gateway) = &self.gateway
             && work.get(taken.objects).is_some_and(|work| work.task != Task::Events)
@@ -268,7 +280,7 @@ impl<'a> Compaction<'a> {
         let mut taken = Taken::default();
         let counts = &mut taken.counts;
         let events = making.work.iter().take_while(|work| work.task == Task::Events).count();
-        let mut pipeline = Pipeline::new(making.ground.clone(), Budget::of(&self.options), events);
+        let mut pipeline = Pipeline::new(making.ground.clone(), run.workers.clone(), Budget::of(&self.options), events);
         while let Some(output) = pipeline.next(making.files.is_heavy()).await? {
             match output {
                 Output::Piece(piece) => {
@@ -366,11 +378,19 @@ fn bytes(work: &[Work]) -> u64 {
     work.iter().map(|work| work.object.bytes).sum()
 }
 
-/// What a run has come to so far.
-#[derive(Default)]
+/// What a run has come to so far, and what all its commits use.
 struct Run {
     summary: Summary,
     progress: Progress,
+    workers: Arc<Workers>,
+    spare: Arc<Mutex<Vec<Block>>>,
+}
+
+impl Run {
+    fn new(workers: Workers) -> Self {
+        let (summary, progress, spare) = Default::default();
+        Self { summary, progress, workers: Arc::new(workers), spare }
+    }
 }
 
 /// A commit that is being made.

@@ -29,7 +29,7 @@ pub(crate) struct Ground {
     pub(crate) runtime: Handle,
     pub(crate) profile: Profile,
     /// Blocks that nobody needs: their memory is the system's once, not once for each group.
-    pub(crate) spare: Mutex<Vec<Block>>,
+    pub(crate) spare: Arc<Mutex<Vec<Block>>>,
 }
 
 /// What became of some entries.

@@ -38,6 +38,7 @@ pub mod schema;
 mod tail;
 #[cfg(feature = "local")]
 mod upkeep;
+mod workers;
 mod write;
 
 pub use compact::{Compaction, Progress, Step, Summary, compact};

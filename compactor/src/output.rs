@@ -8,11 +8,12 @@ use iceberg::table::Table;
 use uuid::Uuid;
 
 use crate::block::Block;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::ground::{Encoded, Ground};
 use crate::pipeline::Piece;
 use crate::profile::Stage;
 use crate::quarantine::{self, BadMember};
+use crate::workers::Workers;
 use crate::write::{DataFileWriter, Group};
 
 /// A file is not made larger than this.
@@ -32,6 +33,7 @@ pub(crate) struct Written {
 /// files of this commit included, and written.
 pub(crate) struct CommitFiles<'a> {
     ground: Arc<Ground>,
+    workers: Arc<Workers>,
     table: &'a Table,
     id: Uuid,
     open: Option<DataFileWriter>,
@@ -45,9 +47,10 @@ pub(crate) struct CommitFiles<'a> {
 
 impl<'a> CommitFiles<'a> {
     /// No files yet; at most `late_limit` bytes of late lines are held.
-    pub(crate) fn new(ground: Arc<Ground>, table: &'a Table, id: Uuid, late_limit: u64) -> Self {
+    pub(crate) fn new(ground: Arc<Ground>, workers: Arc<Workers>, table: &'a Table, id: Uuid, late_limit: u64) -> Self {
         Self {
             ground,
+            workers,
             table,
             id,
             open: None,
@@ -108,8 +111,7 @@ impl<'a> CommitFiles<'a> {
             let encoded = ground.profile.measure(Stage::Convert, || ground.encode(&mut late, all))?;
             Ok::<_, Error>((encoded, ground.bad_lines(&mut late)?))
         };
-        let stopped = |stopped| Error::caused(ErrorKind::Stopped, "compact late lines", stopped);
-        let (encoded, bad) = tokio::task::spawn_blocking(work).await.map_err(stopped)??;
+        let (encoded, bad) = self.workers.run(work).await?;
         self.note_bad(bad);
         let written = self.write(encoded).await?;
         self.close().await?;

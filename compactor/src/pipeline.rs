@@ -4,10 +4,9 @@
 use std::collections::VecDeque;
 use std::io::Read;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 
 use crate::block::{Block, Entry, Loader, SortKey, Source, Stored};
 use crate::error::{Error, ErrorKind, Result};
@@ -16,6 +15,7 @@ use crate::plan::{Budget, group_of};
 use crate::profile::Stage;
 use crate::quarantine::BadMember;
 use crate::raw::RawObject;
+use crate::workers::Workers;
 
 /// How far a clock may be ahead, microseconds.
 const CLOCKS_DIFFER_BY: i64 = 10 * 60 * 1_000_000;
@@ -41,9 +41,7 @@ pub(crate) struct Pipeline {
     running: VecDeque<Running>,
     /// Gives the next group its watermark.
     turn: oneshot::Receiver<Option<SortKey>>,
-    jobs: std::sync::mpsc::Sender<Job>,
-    /// Threads that stay for the whole commit: what a thread allocates, it keeps for itself.
-    threads: Vec<JoinHandle<()>>,
+    workers: Arc<Workers>,
 }
 
 struct Running {
@@ -52,12 +50,6 @@ struct Running {
     weight: u64,
     pieces: mpsc::Receiver<Piece>,
     done: oneshot::Receiver<Result<()>>,
-}
-
-struct Job {
-    worker: Worker,
-    objects: Range<usize>,
-    done: oneshot::Sender<Result<()>>,
 }
 
 /// A step of the pipeline.
@@ -69,26 +61,11 @@ pub(crate) enum Output {
 
 impl Pipeline {
     /// Works on the first `count` of the ground's objects.
-    pub(crate) fn new(ground: Arc<Ground>, budget: Budget, count: usize) -> Self {
+    pub(crate) fn new(ground: Arc<Ground>, workers: Arc<Workers>, budget: Budget, count: usize) -> Self {
         let (first, turn) = oneshot::channel();
         // Nobody can have dropped the receiver.
         let _ = first.send(None);
-        let (jobs, waiting) = std::sync::mpsc::channel::<Job>();
-        let waiting = Arc::new(Mutex::new(waiting));
-        let next = |waiting: &Mutex<std::sync::mpsc::Receiver<Job>>| {
-            waiting.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
-        };
-        let threads = (0..budget.groups.min(count)).map(|_| {
-            let waiting = waiting.clone();
-            tokio::task::spawn_blocking(move || {
-                while let Some(Job { worker, objects, done }) = next(&waiting) {
-                    // Who does not wait for it any more has what it asked for: that it ends.
-                    let _ = done.send(worker.run(objects));
-                }
-            })
-        });
-        let threads = threads.collect();
-        Self { ground, budget, rest: 0..count, running: VecDeque::new(), turn, jobs, threads }
+        Self { ground, budget, rest: 0..count, running: VecDeque::new(), turn, workers }
     }
 
     /// What comes next; `None` once every group that was begun has come to its end. After the first one, none is begun
@@ -109,11 +86,12 @@ impl Pipeline {
 
     /// Ends all groups and waits for it: what they hold is free then.
     pub(crate) async fn stop(self) {
-        let Self { running, turn, jobs, threads, .. } = self;
-        drop((running, turn, jobs));
-        for thread in threads {
-            // One that panicked has ended, too.
-            let _ = thread.await;
+        let Self { running, turn, .. } = self;
+        drop(turn);
+        for Running { pieces, done, .. } in running {
+            drop(pieces);
+            // It says that nobody waits for its rows.
+            let _ = done.await;
         }
     }
 
@@ -135,12 +113,11 @@ impl Pipeline {
         let (pass, next) = oneshot::channel();
         let turn = Turn::Waiting(std::mem::replace(&mut self.turn, next));
         let (sender, pieces) = mpsc::channel(1);
-        let (done, ended) = oneshot::channel();
         let capacity = usize::try_from(weight).unwrap_or(usize::MAX);
         let worker = Worker { ground: self.ground.clone(), capacity, turn, pass: Some(pass), pieces: sender };
-        // Without threads the job is dropped, and that is what `done` tells then.
-        let _ = self.jobs.send(Job { worker, objects: objects.clone(), done });
-        self.running.push_back(Running { objects, weight, pieces, done: ended });
+        let of_worker = objects.clone();
+        let done = self.workers.spawn(move || worker.run(of_worker));
+        self.running.push_back(Running { objects, weight, pieces, done });
     }
 }
 
