@@ -63,6 +63,7 @@ impl Encoder {
     }
 
     /// Rows so far.
+    #[cfg(feature = "local")]
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }

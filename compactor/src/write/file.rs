@@ -66,6 +66,7 @@ impl DataFileWriter {
     ///
     /// # Errors
     /// The storage fails.
+    #[cfg(feature = "local")]
     pub(crate) async fn append_all(&mut self, groups: impl IntoIterator<Item = Group>) -> Result<()> {
         for group in groups {
             self.append(group).await?;
