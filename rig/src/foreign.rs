@@ -19,8 +19,8 @@ pub async fn read(bucket: &str, database: &str) -> Option<String> {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../compactor/tests/foreign/read.py");
     let mut command = Command::new(python);
     command.arg(script).args([bucket, database]);
-    let output = tokio::task::spawn_blocking(move || command.output()).await;
-    let output = output.expect("a program's end can be waited for").expect("the readers' Python can be started");
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap_or_else(|error| panic!("{error}"));
+    let output = output.unwrap_or_else(|error| panic!("the readers' Python cannot be started: {error}"));
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(output.status.success(), "{said}");
     Some(said)
