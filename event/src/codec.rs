@@ -202,6 +202,11 @@ impl Event {
         hex(&Sha256::digest(self.render(Some("event_hash"))))
     }
 
+    /// Whether the event is what was sealed: its hash is that of its line.
+    pub fn hash_holds(&self) -> bool {
+        self.compute_hash() == self.event_hash
+    }
+
     /// Sets `event_hash`; to be called last, once every other field has its value.
     #[must_use]
     pub fn sealed(mut self) -> Self {

@@ -61,7 +61,7 @@ impl View {
         if !self.ids.insert(event.event_id.as_u128()) {
             return;
         }
-        if event.compute_hash() != event.event_hash {
+        if !event.hash_holds() {
             self.broken_hash.get_or_insert(event.event_id);
         }
         if let Some(body) = &event.request_body_ref {

@@ -212,7 +212,7 @@ fn every_version_s_lines_load_and_are_written_to_the_byte() {
         let event =
             Event::from_line(bytes.trim_ascii_end()).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         assert_eq!([event.to_line(), b"\n".to_vec()].concat(), bytes, "{}", file.display());
-        assert_eq!(event.compute_hash(), event.event_hash, "{}", file.display());
+        assert!(event.hash_holds(), "{}", file.display());
         let hashes = fs::read_to_string(file.parent().unwrap().with_file_name("hashes.txt")).unwrap();
         let name = file.file_stem().unwrap().to_str().unwrap();
         assert!(hashes.lines().any(|line| line == format!("{} {name}", event.event_hash)), "{}", file.display());
