@@ -1,14 +1,14 @@
 //! What the lake says about itself, from its metadata alone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use event::Timestamp;
 use iceberg::spec::DataFile;
 use iceberg::table::Table;
 
-use crate::error::{Error, Result};
-use crate::lake::{ConsumedSet, Counts, counts, data_files};
-use crate::scan::day;
+use crate::error::Result;
+use crate::lake::{ConsumedSet, Counts, Files, counts, day};
 
 /// A snapshot at a glance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,15 +66,16 @@ impl LakeFacts {
 /// Metadata cannot be read, or is not what this version writes.
 pub async fn inspect(table: &Table) -> Result<LakeFacts> {
     let metadata = table.metadata();
-    let (consumed, files) = (ConsumedSet::of(table).await?, data_files(table).await?);
+    let (consumed, listed) = (ConsumedSet::of(table).await?, Files::of(table).await?);
+    let files = listed.all().await?;
     let newest = metadata.current_snapshot().map(|snapshot| snapshot.timestamp_ms().saturating_mul(1_000));
     Ok(LakeFacts {
         location: metadata.location().to_owned(),
         snapshots: metadata.snapshots().len() as u64,
         newest: newest.map(Timestamp::from_micros),
-        manifests: manifests(table).await?,
+        manifests: listed.manifests() as u64,
         files: files.len() as u64,
-        smallest: files.iter().map(DataFile::file_size_in_bytes).min(),
+        smallest: files.iter().map(|file| file.file_size_in_bytes()).min(),
         days: days(&files),
         counts: counts(table)?,
         consumed: consumed.len() as u64,
@@ -82,13 +83,7 @@ pub async fn inspect(table: &Table) -> Result<LakeFacts> {
     })
 }
 
-async fn manifests(table: &Table) -> Result<u64> {
-    let Some(snapshot) = table.metadata().current_snapshot() else { return Ok(0) };
-    let list = table.manifest_list_reader(snapshot).load().await.map_err(Error::lake("read the manifest list"))?;
-    Ok(list.entries().len() as u64)
-}
-
-fn days(files: &[DataFile]) -> Vec<DayFacts> {
+fn days(files: &[Arc<DataFile>]) -> Vec<DayFacts> {
     let mut days: BTreeMap<i32, DayFacts> = BTreeMap::new();
     for file in files {
         let number = day(file).unwrap_or_default();

@@ -3,12 +3,12 @@
 use arrow::array::RecordBatch;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use iceberg::spec::{DataFile, Literal, PrimitiveLiteral};
+use iceberg::spec::DataFile;
 use iceberg::table::Table;
 use parquet::arrow::ProjectionMask;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::{data_files, open};
+use crate::lake::{data_files, day, open};
 
 /// All rows of the snapshot that `table` is, with the given columns in the table's order.
 ///
@@ -46,12 +46,4 @@ async fn read(
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(String::as_str));
     let batches = builder.with_projection(mask).build().map_err(Error::lake(format!("read {path}")))?;
     Ok(batches.map_err(move |error| Error::caused(ErrorKind::Lake, format!("read {path}"), error)))
-}
-
-/// The day of a file's rows, days since 1970.
-pub(crate) fn day(file: &DataFile) -> Option<i32> {
-    match file.partition().fields().first() {
-        Some(Some(Literal::Primitive(PrimitiveLiteral::Int(day)))) => Some(*day),
-        _ => None,
-    }
 }

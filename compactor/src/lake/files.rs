@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use iceberg::spec::{DataContentType, DataFile, ManifestContentType, ManifestFile};
+use iceberg::spec::{DataContentType, DataFile, Literal, ManifestContentType, ManifestFile, PrimitiveLiteral};
 use iceberg::table::Table;
 use tokio::sync::Mutex;
 
@@ -16,8 +16,38 @@ use crate::error::{Error, ErrorKind, Result};
 /// Metadata cannot be read, or the snapshot has delete files: only a foreign engine could have made them, and to pass
 /// over them would bring deleted rows back.
 pub async fn data_files(table: &Table) -> Result<Vec<DataFile>> {
-    let files = Files::of(table).await?.of_days(|_, _| true).await?;
+    let files = Files::of(table).await?.all().await?;
     Ok(files.into_iter().map(Arc::unwrap_or_clone).collect())
+}
+
+/// The manifests of the snapshot that `table` is.
+///
+/// # Errors
+/// Their list cannot be read.
+pub(crate) async fn manifests(table: &Table) -> Result<Vec<ManifestFile>> {
+    let Some(snapshot) = table.metadata().current_snapshot() else { return Ok(Vec::new()) };
+    let list = table.manifest_list_reader(snapshot).load().await.map_err(Error::lake("read the manifest list"))?;
+    Ok(list.consume_entries().into_iter().collect())
+}
+
+/// Whether a manifest has files that belong to the snapshot.
+pub(crate) fn is_live(manifest: &ManifestFile) -> bool {
+    manifest.has_added_files() || manifest.has_existing_files()
+}
+
+/// # Errors
+/// One of the manifests has live delete files.
+pub(crate) fn refuse_deletes(manifests: &[ManifestFile]) -> Result<()> {
+    let has_deletes = |manifest: &&ManifestFile| manifest.content == ManifestContentType::Deletes && is_live(manifest);
+    manifests.iter().find(has_deletes).map_or(Ok(()), |manifest| Err(refused(&manifest.manifest_path)))
+}
+
+/// The day of a file's rows, days since 1970.
+pub(crate) fn day(file: &DataFile) -> Option<i32> {
+    match file.partition().fields().first() {
+        Some(Some(Literal::Primitive(PrimitiveLiteral::Int(day)))) => Some(*day),
+        _ => None,
+    }
 }
 
 /// The data files of one snapshot; each of its manifests is read once, when it is asked for.
@@ -32,21 +62,22 @@ impl Files {
     /// # Errors
     /// As [`data_files`].
     pub(crate) async fn of(table: &Table) -> Result<Self> {
-        let manifests = match table.metadata().current_snapshot() {
-            Some(snapshot) => {
-                let list = table.manifest_list_reader(snapshot).load().await;
-                list.map_err(Error::lake("read the manifest list"))?.entries().to_vec()
-            }
-            None => Vec::new(),
-        };
-        let has_deletes = |manifest: &&ManifestFile| {
-            manifest.content == ManifestContentType::Deletes
-                && (manifest.has_added_files() || manifest.has_existing_files())
-        };
-        match manifests.iter().find(has_deletes) {
-            Some(manifest) => Err(refused(&manifest.manifest_path)),
-            None => Ok(Self { table: table.clone(), manifests, read: Mutex::default() }),
-        }
+        let manifests = manifests(table).await?;
+        refuse_deletes(&manifests)?;
+        Ok(Self { table: table.clone(), manifests, read: Mutex::default() })
+    }
+
+    /// How many manifests name them.
+    pub(crate) fn manifests(&self) -> usize {
+        self.manifests.len()
+    }
+
+    /// All of them.
+    ///
+    /// # Errors
+    /// As [`data_files`].
+    pub(crate) async fn all(&self) -> Result<Vec<Arc<DataFile>>> {
+        self.of_days(|_, _| true).await
     }
 
     /// The files in manifests whose days, first and last, are `wanted`; manifests that do not say are read.

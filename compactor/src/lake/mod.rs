@@ -23,8 +23,10 @@ pub use counts::{Counts, GatewayCounts, counts};
 #[cfg(feature = "local")]
 pub use durable_fs::{DurableFs, DurableFsFactory};
 pub(crate) use fence::Fence;
-pub(crate) use files::Files;
 pub use files::data_files;
+pub(crate) use files::{Files, day};
+#[cfg(feature = "local")]
+pub(crate) use files::{is_live, manifests, refuse_deletes};
 pub(crate) use parquet_io::{ParquetFile, open, open_known};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -10,8 +10,9 @@ use iceberg::spec::{
 use iceberg::table::Table;
 use uuid::Uuid;
 
-use super::survey::{MANIFEST_ENTRIES, Survey, day, entries, is_live};
+use super::survey::{MANIFEST_ENTRIES, Survey, entries};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::{day, is_live};
 
 const MAIN: &str = "main";
 /// A sequence number that is not known yet.

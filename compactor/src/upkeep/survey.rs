@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::Timestamp;
-use iceberg::spec::{
-    DataContentType, DataFile, DataFileFormat, Literal, ManifestContentType, ManifestEntryRef, ManifestFile,
-    PrimitiveLiteral,
-};
+use iceberg::spec::{DataContentType, DataFileFormat, ManifestContentType, ManifestEntryRef, ManifestFile};
 use iceberg::table::Table;
 
 use super::UpkeepOptions;
 use super::policy::{Size, how_many, is_small};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::lake::{day, is_live, manifests, refuse_deletes};
 
 /// A manifest of so many entries is left alone; more are never put into one, so that a reader of a few days need not
 /// read the entries of all others.
@@ -56,16 +54,14 @@ impl Survey {
         let metadata = table.metadata();
         let spec = metadata.default_partition_spec_id();
         let mut survey = Self { manifests: manifests(table).await?, small: BTreeMap::new(), spec };
+        refuse_deletes(&survey.manifests)?;
         let order = i32::try_from(metadata.default_sort_order_id()).ok();
         for (index, manifest) in survey.manifests.iter().enumerate() {
-            if manifest.content == ManifestContentType::Deletes && is_live(manifest) {
-                let message =
-                    format!("the table has delete files, which another engine made: {}", manifest.manifest_path);
-                return Err(Error::new(ErrorKind::Table, message));
-            }
             for entry in entries(table, manifest).await? {
                 let file = entry.data_file();
+                // A merged file is put into a day and nothing finer.
                 let ours = manifest.partition_spec_id == spec
+                    && file.partition().fields().len() == 1
                     && (file.file_format(), file.content_type()) == (DataFileFormat::Parquet, DataContentType::Data)
                     && file.sort_order_id() == order;
                 if let Some(day) = day(file).filter(|_| ours && is_small(file.file_size_in_bytes(), options)) {
@@ -128,31 +124,12 @@ pub(super) async fn count_files(table: &Table) -> Result<u64> {
     Ok(manifests(table).await?.iter().filter(|manifest| is_live(manifest)).map(alive).sum())
 }
 
-/// The manifests of the current snapshot.
-pub(super) async fn manifests(table: &Table) -> Result<Vec<ManifestFile>> {
-    let Some(snapshot) = table.metadata().current_snapshot() else { return Ok(Vec::new()) };
-    let list = table.manifest_list_reader(snapshot).load().await.map_err(Error::lake("read the manifest list"))?;
-    Ok(list.consume_entries().into_iter().collect())
-}
-
 /// The living entries of a manifest.
 pub(super) async fn entries(table: &Table, manifest: &ManifestFile) -> Result<Vec<ManifestEntryRef>> {
     let context = || format!("read the manifest {}", manifest.manifest_path);
     let manifest = manifest.load_manifest(table.file_io()).await.map_err(Error::lake(context()))?;
     let (entries, _) = manifest.into_parts();
     Ok(entries.into_iter().filter(|entry| entry.is_alive()).collect())
-}
-
-/// The day whose rows a file has.
-pub(super) fn day(file: &DataFile) -> Option<i32> {
-    match file.partition().fields() {
-        [Some(Literal::Primitive(PrimitiveLiteral::Int(day)))] => Some(*day),
-        _ => None,
-    }
-}
-
-pub(super) fn is_live(manifest: &ManifestFile) -> bool {
-    manifest.has_added_files() || manifest.has_existing_files()
 }
 
 /// How many files of a manifest are alive; many, if it does not say.
