@@ -6,8 +6,8 @@ use libdeflater::Decompressor;
 
 use super::Block;
 use super::index::Problem;
-use super::members::{GZIP, Inflated, inflate};
-use crate::decode::{Inflate, Limits, Line, Lines, Trust};
+use super::members::{Inflated, inflate};
+use crate::decode::{GZIP, Inflate, Limits, Line, Lines, Trust};
 use crate::error::{Error, Result};
 
 /// No line may be longer, whatever the limit is: places in a block have 32 bits.

@@ -3,8 +3,8 @@
 use libdeflater::{DecompressionError, Decompressor, crc32};
 use memchr::memmem;
 
-/// What every member begins with.
-pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
+use crate::decode::GZIP;
+
 /// A member's header has at least ten bytes, its body two.
 const TRAILER_FROM: usize = 12;
 

@@ -5,8 +5,8 @@ use std::io::{self, BufReader, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-/// What a stored object begins with if it is gzip.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// What every member of gzip begins with, and with it a stored object that is gzip.
+pub(crate) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads an object's text, at most `limit` bytes of it.
 ///

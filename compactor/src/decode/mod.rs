@@ -11,7 +11,7 @@ use event::Event;
 use crate::error::{Error, ErrorKind, Result};
 use crate::quarantine::{BadLine, BadLines, QUARANTINE_REASON_DAMAGED};
 use crate::raw::{RawLog, RawObject};
-pub(crate) use inflate::Inflate;
+pub(crate) use inflate::{GZIP, Inflate};
 pub(crate) use lines::{EXCERPT, Line, Lines};
 
 /// Bounds on what one line and one object may be (I9).
