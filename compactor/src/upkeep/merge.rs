@@ -7,12 +7,13 @@ use arrow::array::cast::AsArray;
 use arrow::array::types::TimestampMicrosecondType;
 use arrow::array::{RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::interleave_record_batch;
-use event::{EventId, Timestamp};
+use event::Timestamp;
 use iceberg::spec::DataFile;
 use iceberg::table::Table;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::pages::Pages;
+use crate::block::SortKey;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema;
 use crate::write::{DataFileWriter, Encoder, GROUP_ROWS};
@@ -32,8 +33,6 @@ pub(super) struct Merge<'a> {
     /// Bound on the row group that is being written, bytes.
     pub(super) group_bytes: u64,
 }
-
-type Key = (i64, EventId);
 
 /// Writes the rows of `merge.files`, all of them and as they are, to one file that is durable when this returns.
 ///
@@ -74,7 +73,7 @@ pub(super) async fn merge(
 /// The inputs, and their rows that come next.
 struct Inputs {
     inputs: Vec<Input>,
-    heap: BinaryHeap<Reverse<(Key, usize)>>,
+    heap: BinaryHeap<Reverse<(SortKey, usize)>>,
     /// The batches that rows are picked from: the present one of each input, and those that ended meanwhile.
     held: Vec<RecordBatch>,
     /// How many rows to hand out at a time.
@@ -146,7 +145,7 @@ struct Input {
     row: usize,
     times: TimestampMicrosecondArray,
     ids: StringArray,
-    last: Option<Key>,
+    last: Option<SortKey>,
 }
 
 impl Input {
@@ -183,7 +182,7 @@ impl Input {
     }
 
     /// The key of the present row. Keys must rise: a file that is not sorted would make another one.
-    fn key(&mut self) -> Result<Option<Key>> {
+    fn key(&mut self) -> Result<Option<SortKey>> {
         if self.row == self.times.len() {
             return Ok(None);
         }
