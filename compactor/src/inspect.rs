@@ -87,10 +87,9 @@ fn days(files: &[Arc<DataFile>]) -> Vec<DayFacts> {
     let mut days: BTreeMap<i32, DayFacts> = BTreeMap::new();
     for file in files {
         let number = day(file).unwrap_or_default();
-        let facts = days.entry(number).or_insert_with(|| DayFacts {
-            day: Timestamp::from_micros(i64::from(number) * 86_400_000_000).day(),
-            ..DayFacts::default()
-        });
+        let facts = days
+            .entry(number)
+            .or_insert_with(|| DayFacts { day: Timestamp::of_day(number).day(), ..DayFacts::default() });
         facts.files += 1;
         facts.rows += file.record_count();
         facts.bytes += file.file_size_in_bytes();

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::cast::AsArray;
 use arrow::array::types::TimestampMicrosecondType;
+use event::Timestamp;
 use futures::TryStreamExt;
 use iceberg::spec::{DataFile, PrimitiveLiteral};
 use iceberg::table::Table;
@@ -21,7 +22,6 @@ use crate::lake::{Files, ParquetFile, open_known};
 use crate::schema;
 pub(crate) use times::Times;
 
-const DAY: i64 = 86_400_000_000;
 /// Footers that are kept: each has the page index of all columns, some hundred KB.
 const FOOTERS: usize = 64;
 
@@ -70,7 +70,8 @@ impl Known {
             return Ok(());
         }
         let days = |first: i32, last: i32| {
-            times.any_within(i64::from(first).saturating_mul(DAY), (i64::from(last) + 1).saturating_mul(DAY) - 1)
+            let (begin, end) = (i64::from(first), i64::from(last) + 1);
+            times.any_within(begin.saturating_mul(Timestamp::DAY), end.saturating_mul(Timestamp::DAY) - 1)
         };
         let mut files = self.files.of_days(days).await?;
         files.extend(self.new.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());

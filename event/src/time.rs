@@ -18,6 +18,14 @@ impl Timestamp {
         Self(micros.clamp(*RANGE.start(), *RANGE.end()))
     }
 
+    /// Microseconds of a day.
+    pub const DAY: i64 = 86_400_000_000;
+
+    /// The beginning of a day that is counted in days since the epoch; clamped as [`Self::from_micros`] does.
+    pub fn of_day(day: i32) -> Self {
+        Self::from_micros(i64::from(day).saturating_mul(Self::DAY))
+    }
+
     /// Microseconds since the epoch.
     pub const fn micros(self) -> i64 {
         self.0
@@ -151,5 +159,15 @@ mod tests {
         let timestamp = Timestamp::parse("2026-11-20T09:30:26.123456Z").unwrap();
         assert_eq!((timestamp.day().as_str(), timestamp.hour().as_str()), ("2026-11-20", "09"));
         assert_eq!(timestamp.to_seconds_string(), "2026-11-20T09:30:26Z");
+    }
+
+    #[test]
+    fn days_are_counted_from_the_epoch_and_clamped() {
+        let check = |day: i32, expect: &str| assert_eq!(Timestamp::of_day(day).day(), expect, "{day}");
+        check(0, "1970-01-01");
+        check(-1, "1969-12-31");
+        check(20_777, "2026-11-20");
+        check(i32::MIN, "0001-01-01");
+        check(i32::MAX, "9999-12-31");
     }
 }

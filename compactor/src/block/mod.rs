@@ -7,7 +7,7 @@ mod index;
 mod load;
 mod members;
 
-use event::{Event, EventId};
+use event::{Event, EventId, Timestamp};
 
 use crate::decode::Trust;
 use crate::quarantine::{BadLine, QUARANTINE_REASON_DAMAGED};
@@ -38,7 +38,7 @@ impl Entry {
 
     /// The partition: days since 1970.
     pub(crate) fn day(&self) -> i32 {
-        i32::try_from(self.received_at.div_euclid(86_400_000_000)).unwrap_or(i32::MAX)
+        i32::try_from(self.received_at.div_euclid(Timestamp::DAY)).unwrap_or(i32::MAX)
     }
 
     /// The same with a number of its id in the order that numbers have: cheaper to compare than [`Self::sort_key`].

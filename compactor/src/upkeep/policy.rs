@@ -12,7 +12,6 @@ use event::Timestamp;
 
 use super::UpkeepOptions;
 
-const DAY: i64 = 86_400_000_000;
 /// A file is full, and never rewritten again, from three quarters of the target on.
 const FULL: (u64, u64) = (3, 4);
 /// What an input takes in memory beside its share of the output: a batch, and a page of each column.
@@ -66,7 +65,7 @@ pub(super) fn how_many(sorted: &[Size], day: i32, now: Timestamp, options: &Upke
 
 /// Whether a day ended so long ago that only late rows arrive.
 fn is_settled(day: i32, now: Timestamp, settle: Duration) -> bool {
-    let end = (i64::from(day) + 1).saturating_mul(DAY);
+    let end = (i64::from(day) + 1).saturating_mul(Timestamp::DAY);
     let settle = i64::try_from(settle.as_micros()).unwrap_or(i64::MAX);
     end.saturating_add(settle) <= now.micros()
 }
@@ -84,7 +83,7 @@ mod tests {
     }
 
     fn at_day(days: i64) -> Timestamp {
-        Timestamp::from_micros(days * DAY)
+        Timestamp::from_micros(days * Timestamp::DAY)
     }
 
     fn sizes(rows: &[u64]) -> Vec<Size> {
@@ -115,7 +114,7 @@ mod tests {
     fn a_day_is_settled_two_days_after_its_end() {
         let check = |now: Timestamp, expect: bool| assert_eq!(is_settled(10, now, options().settle), expect, "{now}");
         check(at_day(10), false);
-        check(Timestamp::from_micros(13 * DAY - 1), false);
+        check(Timestamp::from_micros(13 * Timestamp::DAY - 1), false);
         check(at_day(13), true);
         check(at_day(-400), false);
     }

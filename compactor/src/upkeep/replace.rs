@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::survey::{MANIFEST_ENTRIES, Survey, entries};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::{day, is_live};
+use crate::write::data_path;
 
 const MAIN: &str = "main";
 /// A sequence number that is not known yet.
@@ -70,10 +71,7 @@ impl<'a> Replace<'a> {
 
     /// Where to write the next data file of a day.
     pub(super) fn place(&mut self, day: i32) -> String {
-        let time = Timestamp::from_micros(i64::from(day) * 86_400_000_000);
-        let (location, number) = (location(self.table), self.written.len());
-        let path =
-            format!("{location}/data/{}={}/{}-{number:05}.parquet", crate::schema::PARTITION, time.day(), self.id);
+        let path = data_path(self.table, day, &format!("{}-{:05}", self.id, self.written.len()));
         self.written.push(path.clone());
         path
     }

@@ -16,6 +16,12 @@ use super::{properties, statistics};
 use crate::error::{Error, Result};
 use crate::schema;
 
+/// Where a data file of a day stands: `<table>/data/<partition>/<name>.parquet`.
+pub(crate) fn data_path(table: &Table, day: i32, name: &str) -> String {
+    let location = table.metadata().location().trim_end_matches('/');
+    format!("{location}/data/{}={}/{name}.parquet", schema::PARTITION, Timestamp::of_day(day).day())
+}
+
 /// A file of one day's rows. Nothing names it until it is committed, and it is not there at all until it is closed.
 pub(crate) struct DataFileWriter {
     path: String,
@@ -25,18 +31,12 @@ pub(crate) struct DataFileWriter {
 }
 
 impl DataFileWriter {
-    /// Begins `<table>/data/<partition>/<name>.parquet`.
+    /// Begins the file at [`data_path`] a name.
     ///
     /// # Errors
     /// The storage refuses.
     pub(crate) async fn create(table: &Table, day: i32, name: &str) -> Result<Self> {
-        let path = format!(
-            "{}/data/{}={}/{name}.parquet",
-            table.metadata().location().trim_end_matches('/'),
-            schema::PARTITION,
-            Timestamp::from_micros(i64::from(day) * 86_400_000_000).day(),
-        );
-        Self::at(table, day, path).await
+        Self::at(table, day, data_path(table, day, name)).await
     }
 
     /// Begins the file at a path.

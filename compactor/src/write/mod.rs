@@ -8,4 +8,6 @@ mod statistics;
 
 pub(crate) use encode::{Encoder, Group, batch_is_full};
 pub(crate) use file::DataFileWriter;
+#[cfg(feature = "local")]
+pub(crate) use file::data_path;
 pub(crate) use properties::GROUP_ROWS;
