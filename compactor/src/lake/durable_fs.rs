@@ -99,16 +99,24 @@ struct DurableRead {
 #[async_trait]
 impl FileRead for DurableRead {
     async fn read(&self, range: Range<u64>) -> Result<Bytes> {
-        // The range may come from a damaged footer, and memory for it cannot be asked for and refused: the process ends.
         let size = self.file.metadata().map_err(failed("look at", &self.path))?.len();
-        if range.end > size || range.start > range.end {
-            let beyond = format!("bytes {}..{} of {size}", range.start, range.end);
-            return Err(failed("read", &self.path)(io::Error::new(io::ErrorKind::UnexpectedEof, beyond)));
-        }
-        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or_default()];
-        self.file.read_exact_at(&mut bytes, range.start).map_err(failed("read", &self.path))?;
-        Ok(Bytes::from(bytes))
+        read_range(&self.file, size, range).map_err(failed("read", &self.path))
     }
+}
+
+/// The bytes of a range of a file that has `size` bytes.
+///
+/// A range beyond them is an error before memory is asked for: it may come from a damaged footer, and memory cannot be
+/// asked for and refused, the process ends.
+pub(crate) fn read_range(file: &File, size: u64, range: Range<u64>) -> io::Result<Bytes> {
+    let length = range.end.checked_sub(range.start).filter(|_| range.end <= size);
+    let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else {
+        let beyond = format!("bytes {}..{} of {size}", range.start, range.end);
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, beyond));
+    };
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, range.start)?;
+    Ok(Bytes::from(bytes))
 }
 
 #[derive(Debug)]

@@ -21,6 +21,8 @@ pub use consumed::ConsumedSet;
 pub(crate) use counts::{BATCH, CONSUMED, has_batch};
 pub use counts::{Counts, GatewayCounts, counts};
 #[cfg(feature = "local")]
+pub(crate) use durable_fs::read_range;
+#[cfg(feature = "local")]
 pub use durable_fs::{DurableFs, DurableFsFactory};
 pub(crate) use fence::Fence;
 pub use files::data_files;

@@ -9,14 +9,16 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::errors::{ParquetError, Result};
+use parquet::errors::Result;
 use parquet::file::reader::{ChunkReader, Length};
+
+use crate::lake::read_range;
 
 /// How much is read ahead of a page's header.
 const AHEAD: usize = 8 << 10;
 
-/// An open file. Unlike `File`'s own, its readers do not move each other, and a range beyond its end is an error before
-/// memory is asked for: it may come from a damaged footer.
+/// An open file. Unlike `File`'s own, its readers do not move each other, and a range beyond its end is an error: see
+/// [`read_range`].
 #[derive(Debug, Clone)]
 pub(super) struct Pages {
     file: Arc<File>,
@@ -45,13 +47,7 @@ impl ChunkReader for Pages {
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        let end = start.checked_add(length as u64).filter(|end| *end <= self.size);
-        if end.is_none() {
-            return Err(ParquetError::EOF(format!("{length} bytes from {start} of {}", self.size)));
-        }
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, start)?;
-        Ok(bytes.into())
+        Ok(read_range(&self.file, self.size, start..start.saturating_add(length as u64))?)
     }
 }
 
