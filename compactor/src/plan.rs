@@ -105,11 +105,16 @@ impl Pending {
         Self { objects: self.objects + 1, bytes: self.bytes + bytes, oldest }
     }
 
+    /// How long the first of it has waited; nothing, if nothing is pending or a clock is behind.
+    pub fn lag(&self, now: Timestamp) -> Duration {
+        let waited = self.oldest.map_or(0, |oldest| now.micros().saturating_sub(oldest.micros()));
+        Duration::from_micros(u64::try_from(waited).unwrap_or(0))
+    }
+
     /// Whether a commit is worth it now.
     pub fn is_worth_a_commit(&self, now: Timestamp, options: &Options) -> bool {
-        let Some(oldest) = self.oldest else { return false };
-        let waited = u128::from(now.micros().saturating_sub(oldest.micros()).max(0).unsigned_abs());
-        options.forced || self.bytes >= options.min_bytes || waited >= options.max_wait.as_micros()
+        let is_due = self.bytes >= options.min_bytes || self.lag(now) >= options.max_wait;
+        self.oldest.is_some() && (options.forced || is_due)
     }
 }
 
@@ -235,6 +240,19 @@ mod tests {
 
     fn object(key: &str, bytes: u64, minutes: i64) -> RawObject {
         RawObject { key: key.to_owned(), bytes, arrived: Timestamp::from_micros(minutes * MINUTE) }
+    }
+
+    #[test]
+    fn lag_is_the_wait_of_the_oldest() {
+        let check = |oldest: Option<i64>, expect: u64| {
+            let pending = Pending { oldest: oldest.map(Timestamp::from_micros), ..Pending::default() };
+            let now = Timestamp::from_micros(90_000_000);
+            assert_eq!(pending.lag(now), Duration::from_micros(expect), "{oldest:?}");
+        };
+        check(Some(29_500_000), 60_500_000);
+        check(Some(-1), 90_000_001);
+        check(Some(91_000_000), 0);
+        check(None, 0);
     }
 
     #[test]

@@ -16,7 +16,6 @@ use crate::compact::{Compaction, Summary};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::Gateway;
 use crate::lake::Lake;
-use crate::plan::Pending;
 use crate::raw::RawLog;
 
 /// What the function knows of the world outside.
@@ -92,7 +91,7 @@ impl CompactorFunction {
             self.metrics.count(name, count);
         }
         #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
-        self.metrics.record("CompactionLag", Unit::Seconds, lag(&summary.left, (self.system.now)()) as f64);
+        self.metrics.record("CompactionLag", Unit::Seconds, summary.left.lag((self.system.now)()).as_secs() as f64);
     }
 }
 
@@ -134,11 +133,6 @@ fn is_forced(event: &str) -> Result<bool, String> {
         },
         Some(_) => Err(refused("the only action is compact")),
     }
-}
-
-/// How long the first of what is pending waits, seconds.
-fn lag(pending: &Pending, now: Timestamp) -> i64 {
-    pending.oldest.map_or(0, |oldest| now.micros().saturating_sub(oldest.micros()).max(0) / 1_000_000)
 }
 
 fn answer(summary: &Summary) -> Value {
@@ -188,14 +182,5 @@ mod tests {
         check(r#"{"action":"compact","force":"yes"}"#, None);
         check(r#"{"action":"expire"}"#, None);
         check(r#"{"action":1}"#, None);
-    }
-
-    #[test]
-    fn lag_is_the_wait_of_the_oldest() {
-        let pending = |oldest| Pending { oldest, ..Pending::default() };
-        let now = Timestamp::from_micros(90_000_000);
-        assert_eq!(lag(&pending(Some(Timestamp::from_micros(29_500_000))), now), 60);
-        assert_eq!(lag(&pending(Some(Timestamp::from_micros(91_000_000))), now), 0, "a clock that is behind");
-        assert_eq!(lag(&pending(None), now), 0);
     }
 }

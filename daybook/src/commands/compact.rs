@@ -85,12 +85,6 @@ pub fn per_second(count: u64, elapsed: Duration) -> u64 {
     u64::try_from(u128::from(count) * 1_000_000 / micros).unwrap_or(u64::MAX)
 }
 
-/// How long the first of what is pending has waited.
-pub fn lag(pending: &Pending, now: Timestamp) -> Duration {
-    let waited = pending.oldest.map_or(0, |oldest| now.micros().saturating_sub(oldest.micros()));
-    Duration::from_micros(u64::try_from(waited).unwrap_or(0))
-}
-
 /// What a compaction did, in one line.
 pub fn sentence(summary: &Summary, elapsed: Duration, now: Timestamp) -> String {
     let counts = summary.counts;
@@ -142,7 +136,7 @@ fn tidied(upkeep: &UpkeepSummary) -> String {
 
 /// What is pending, for people.
 pub fn pending(pending: &Pending, now: Timestamp) -> String {
-    let waits = humantime::format_duration(Duration::from_secs(lag(pending, now).as_secs()));
+    let waits = humantime::format_duration(Duration::from_secs(pending.lag(now).as_secs()));
     format!("{} objects ({}), the oldest for {waits},", pending.objects, ByteSize(pending.bytes))
 }
 

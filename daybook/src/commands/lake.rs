@@ -9,7 +9,6 @@ use event::Timestamp;
 use query::{Cell, CellKind, RowColumn, Rows};
 use serde_json::json;
 
-use super::compact::lag;
 use crate::cli::{Format, LakeArgs};
 use crate::config::Config;
 use crate::failure::Result;
@@ -131,7 +130,7 @@ impl Glance {
                 "objects": pending.objects,
                 "bytes": pending.bytes,
                 "oldest": pending.oldest.map(|it| it.to_string()),
-                "lag_s": lag(pending, *now).as_secs(),
+                "lag_s": pending.lag(*now).as_secs(),
             },
             "compacted": {
                 "objects": counts.objects,

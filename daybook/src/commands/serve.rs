@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::compact::{lag, per_second};
+use super::compact::per_second;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::installation::Installation;
@@ -249,7 +249,7 @@ fn log(summary: &Summary, elapsed: Duration, now: Timestamp) {
         commits = summary.commits,
         duration_ms = elapsed.as_millis(),
         events_per_s = per_second(counts.lines, elapsed),
-        lag_s = lag(&summary.left, now).as_secs(),
+        lag_s = summary.left.lag(now).as_secs(),
         "compacted"
     );
 }
