@@ -86,6 +86,11 @@ pub struct UpkeepSummary {
 }
 
 impl UpkeepSummary {
+    /// Whether the table or its folder are other than before.
+    pub fn changed_anything(&self) -> bool {
+        self.rewrites + self.snapshots_expired + self.files_removed > 0
+    }
+
     fn count_rewrite(&mut self, plan: &Plan) {
         self.rewrites += 1;
         self.rows_rewritten += plan.rows();
@@ -111,6 +116,20 @@ pub enum UpkeepStep {
     Found,
     /// One of them is deleted.
     Removed,
+}
+
+impl UpkeepStep {
+    /// All of them, in their order.
+    pub const ALL: [Self; 8] = [
+        Self::Planned,
+        Self::Merged,
+        Self::ManifestsWritten,
+        Self::ListWritten,
+        Self::Staged,
+        Self::Swapped,
+        Self::Found,
+        Self::Removed,
+    ];
 }
 
 type Stop<'a> = Box<dyn Fn() -> bool + Send + Sync + 'a>;

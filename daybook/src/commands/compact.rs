@@ -121,7 +121,7 @@ pub fn sentence(summary: &Summary, elapsed: Duration, now: Timestamp) -> String 
 
 /// What upkeep did, in one line; nothing if that is nothing.
 fn tidied(upkeep: &UpkeepSummary) -> String {
-    if upkeep.rewrites + upkeep.snapshots_expired + upkeep.files_removed == 0 {
+    if !upkeep.changed_anything() {
         return String::new();
     }
     format!(

@@ -217,7 +217,7 @@ async fn compact_loop(installation: Installation, config: Config, mut stopped: w
 
 async fn keep_up(installation: &Installation, lake: &Lake, memory: u64) {
     match installation.keep_up(lake, memory).await {
-        Ok(done) if done.rewrites + done.snapshots_expired + done.files_removed > 0 => tracing::info!(
+        Ok(done) if done.changed_anything() => tracing::info!(
             files_before = done.files_before,
             files_after = done.files_after,
             rows_rewritten = done.rows_rewritten,

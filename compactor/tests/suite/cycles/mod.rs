@@ -1,7 +1,7 @@
 //! Cycle after cycle raw objects come, and the compactor or upkeep is ended anywhere: the table is that of one clean
 //! run.
 //!
-//! `DAYBOOK_CYCLES` sets how many cycles there are (36), `DAYBOOK_TEST_SEED` repeats a run's choices.
+//! `DAYBOOK_TEST_CYCLES` sets how many cycles there are (36), `DAYBOOK_TEST_SEED` repeats a run's choices.
 
 mod objects;
 
@@ -24,16 +24,6 @@ use objects::Sender;
 
 /// Cycles without being told.
 const CYCLES: u32 = 36;
-const UPKEEP_STEPS: [UpkeepStep; 8] = [
-    UpkeepStep::Planned,
-    UpkeepStep::Merged,
-    UpkeepStep::ManifestsWritten,
-    UpkeepStep::ListWritten,
-    UpkeepStep::Staged,
-    UpkeepStep::Swapped,
-    UpkeepStep::Found,
-    UpkeepStep::Removed,
-];
 
 /// How a run is ended.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +46,7 @@ struct Ends(BTreeMap<String, u32>);
 
 #[tokio::test]
 async fn whatever_is_ended_anywhere_the_table_is_that_of_one_clean_run() {
-    let (cycles, seed) = (setting("DAYBOOK_CYCLES").unwrap_or(CYCLES.into()), seed());
+    let (cycles, seed) = (setting("DAYBOOK_TEST_CYCLES").unwrap_or(CYCLES.into()), seed());
     println!("{cycles} cycles, DAYBOOK_TEST_SEED={seed}");
     let (mut random, mut sender, mut ends) = (Random(seed), Sender::new(!seed), Ends::default());
     let (world, clean) = (World::new().await, World::new().await);
@@ -113,7 +103,7 @@ async fn keep_up_in_part(world: &World, cycle: u32, random: &mut Random, ends: &
         grace: pick(random, &[Duration::ZERO, Duration::from_secs(60)]),
         ..UpkeepOptions::default()
     };
-    let step = UPKEEP_STEPS[cycle as usize / 6 % UPKEEP_STEPS.len()];
+    let step = UpkeepStep::ALL[cycle as usize / 6 % UpkeepStep::ALL.len()];
     let times = random.below(2) as usize;
     let doomed = Doomed::new(if cycle.is_multiple_of(2) { End::At(step, times) } else { at_any_wait(random) });
     let lake = Lake::open(world.folder.path()).await.unwrap();

@@ -10,20 +10,9 @@ use super::{
 };
 use crate::support::{DAY, World, at, events, key, random};
 
-const STEPS: [UpkeepStep; 8] = [
-    UpkeepStep::Planned,
-    UpkeepStep::Merged,
-    UpkeepStep::ManifestsWritten,
-    UpkeepStep::ListWritten,
-    UpkeepStep::Staged,
-    UpkeepStep::Swapped,
-    UpkeepStep::Found,
-    UpkeepStep::Removed,
-];
-
 #[tokio::test]
 async fn killed_between_any_two_steps_nothing_is_lost_and_the_next_run_makes_it_good() {
-    for step in STEPS {
+    for step in UpkeepStep::ALL {
         let mut times = 0;
         loop {
             let world = World::new().await;
@@ -135,7 +124,7 @@ fn in_another_process(work: impl std::future::Future<Output = ()> + Send + 'stat
 
 #[tokio::test]
 async fn a_rewrite_overtaken_by_a_compaction_is_dropped_and_done_later() {
-    for step in &STEPS[..5] {
+    for step in &UpkeepStep::ALL[..5] {
         let world = World::new().await;
         let mut input = commit_each(&world, 6, OLD, 60 * MINUTE, 4).await;
         let theirs = events(66, OLD, MINUTE, 10);
