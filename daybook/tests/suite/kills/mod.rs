@@ -1,7 +1,7 @@
 //! `daybook compact`, killed with SIGKILL at random moments while raw objects arrive, alone and two at once.
 //!
 //! In the end `daybook verify` holds, and table and counts are those of a folder that was compacted once (I2, I7, I8).
-//! `DAYBOOK_CYCLES` sets how many processes are killed (36), `DAYBOOK_TEST_SEED` repeats a run's choices, and
+//! `DAYBOOK_TEST_CYCLES` sets how many processes are killed (36), `DAYBOOK_TEST_SEED` repeats a run's choices, and
 //! `DAYBOOK_TEST_FOLDER` names a folder to be made and left behind, for others to read.
 
 mod objects;
@@ -31,7 +31,7 @@ const SIGKILL: i32 = 9;
 
 #[test]
 fn compactions_killed_at_any_moment_make_the_table_of_one_that_was_not() {
-    let kills = std::env::var("DAYBOOK_CYCLES").map_or(KILLS, |kills| kills.parse().expect("a number"));
+    let kills = std::env::var("DAYBOOK_TEST_CYCLES").map_or(KILLS, |kills| kills.parse().expect("a number"));
     let mut random = Random::of_test("kills");
     let (place, clean) = (Place::new(), Place::new());
     let data = std::env::var_os("DAYBOOK_TEST_FOLDER").map_or(place.data(), PathBuf::from);
