@@ -23,6 +23,11 @@ use crate::profile::{Profile, Stage};
 use crate::raw::{RawLog, RawObject};
 use crate::workers::Workers;
 
+/// Rows made from the gateway's log are written once their text is larger. Each time makes a file for each day that they
+/// are of, so it is not small; nor as large as memory would allow, since what is noted of the lines being settled is held
+/// beside it.
+const GATEWAY_TEXT: u64 = 16 << 20;
+
 /// What a run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
@@ -323,7 +328,7 @@ impl<'a> Compaction<'a> {
         taken: &mut Taken,
         run: &mut Run,
     ) -> Result<()> {
-        let (limit, mut written) = (self.options.memory.min(1 << 24) as usize, Written::default());
+        let (limit, mut written) = (self.options.memory.min(GATEWAY_TEXT) as usize, Written::default());
         making.files.close().await?;
         let mut fold = Fold::new(making.ground.clone(), gateway.clone());
         for (number, work) in making.work.iter().enumerate().skip(taken.objects) {
