@@ -42,16 +42,14 @@ mod workers;
 mod write;
 
 pub use compact::{Compaction, Progress, Step, Summary, compact};
-pub use decode::{Limits, RawCount, count_raw};
+pub use decode::{Limits, RawCount, count_raw, lines_up_to_damage};
 pub use error::{Error, ErrorKind, Result};
 pub use gateway::{Gateway, count_deferred};
 pub use inspect::{DayFacts, LakeFacts, inspect};
 pub use lake::{Counts, GatewayCounts, Lake, counts};
 pub use plan::{Options, Pending};
 pub use profile::{Profile, Stage};
-pub use quarantine::{
-    QUARANTINE_REASON_DAMAGED, QuarantinedLine, Retry, Verdict, Written, lines_up_to_damage, read_quarantine,
-};
+pub use quarantine::{QUARANTINE_REASON_DAMAGED, QuarantinedLine, Retry, Verdict, Written, read_quarantine};
 pub use raw::{DirRawLog, MemoryRawLog, RawLog, RawObject};
 pub use scan::{scan, table_rows};
 pub use tail::{Tail, pending, tail};

@@ -18,7 +18,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::raw::RawLog;
 
-pub use numbered::lines_up_to_damage;
 pub use retry::{Retry, Verdict, Written};
 
 /// What the reason begins with when the rest of an object could not be read.

@@ -1,9 +1,10 @@
 //! Raw objects line by line: the careful way, which any object can be read by, and what a line is worth.
 
+mod count;
 mod inflate;
 mod lines;
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 
 use event::Event;
@@ -11,6 +12,7 @@ use event::Event;
 use crate::error::{Error, ErrorKind, Result};
 use crate::quarantine::{BadLine, BadLines, QUARANTINE_REASON_DAMAGED};
 use crate::raw::{RawLog, RawObject};
+pub use count::{RawCount, count_raw, lines_up_to_damage};
 pub(crate) use inflate::{GZIP, Inflate};
 pub(crate) use lines::{EXCERPT, Line, Lines};
 
@@ -61,14 +63,29 @@ pub(crate) async fn each_line<S: Send + 'static>(
     mut state: S,
     mut take: impl FnMut(&mut S, &[u8]) -> std::result::Result<(), String> + Send + 'static,
 ) -> Result<(S, Decoded)> {
-    let reader = raw.open(&object.key).await?;
-    let (key, stored) = (object.key.clone(), object.bytes);
-    let work = move || {
-        let decoded = read_lines(reader, &key, stored, limits, |line| take(&mut state, line));
-        decoded.map(|decoded| (state, decoded)).map_err(Error::raw(format!("read {key}")))
+    let key = object.key.clone();
+    let work = move |lines: Lines| {
+        let decoded = read_lines(lines, &key, limits, |line| take(&mut state, line))?;
+        Ok((state, decoded))
     };
-    let stopped = |stopped| Error::caused(ErrorKind::Stopped, format!("decode {}", object.key), stopped);
-    tokio::task::spawn_blocking(work).await.map_err(stopped)?
+    step_through(raw, object, limits, work).await
+}
+
+/// Opens an object for `work` to step through its lines, on a thread that may wait for the storage.
+///
+/// # Errors
+/// The object could not be read, or `work` failed.
+async fn step_through<T: Send + 'static>(
+    raw: &Arc<dyn RawLog>,
+    object: &RawObject,
+    limits: Limits,
+    work: impl FnOnce(Lines) -> io::Result<T> + Send + 'static,
+) -> Result<T> {
+    let (reader, most) = (raw.open(&object.key).await?, limits.inflated(object.bytes));
+    let context = || format!("read {}", object.key);
+    let work = move || work(Lines::new(Inflate::new(reader, most)?, limits.line_bytes));
+    let stopped = |stopped| Error::caused(ErrorKind::Stopped, context(), stopped);
+    tokio::task::spawn_blocking(work).await.map_err(stopped)?.map_err(Error::raw(context()))
 }
 
 /// What vouches for a line that parses.
@@ -95,14 +112,12 @@ impl Trust {
 }
 
 fn read_lines(
-    reader: Box<dyn Read + Send>,
+    mut lines: Lines,
     key: &str,
-    stored: u64,
     limits: Limits,
     mut take: impl FnMut(&[u8]) -> std::result::Result<(), String>,
 ) -> io::Result<Decoded> {
     let mut decoded = Decoded { lines: 0, bad: BadLines::new(key), damaged: false };
-    let mut lines = Lines::new(Inflate::new(reader, limits.inflated(stored))?, limits.line_bytes);
     loop {
         let bad = match lines.next()? {
             Line::End => break,
@@ -126,47 +141,4 @@ fn read_lines(
         }
     }
     Ok(decoded)
-}
-
-/// How much is in raw objects, counted without decoding events.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RawCount {
-    /// Objects.
-    pub objects: u64,
-    /// Bytes as stored.
-    pub bytes: u64,
-    /// Lines, as [`Counts`](crate::Counts) defines them.
-    pub lines: u64,
-}
-
-/// Counts the lines of `objects`: the left side of I7, independent of what compaction made of them.
-///
-/// # Errors
-/// An object could not be read.
-pub async fn count_raw(raw: &Arc<dyn RawLog>, objects: &[RawObject], limits: Limits) -> Result<RawCount> {
-    let mut count = RawCount::default();
-    for object in objects {
-        let reader = raw.open(&object.key).await?;
-        let stored = object.bytes;
-        let lines = tokio::task::spawn_blocking(move || count_lines(reader, stored, limits))
-            .await
-            .map_err(|stopped| Error::caused(ErrorKind::Stopped, format!("count {}", object.key), stopped))?;
-        count.lines += lines.map_err(Error::raw(format!("read {}", object.key)))?;
-        count.objects += 1;
-        count.bytes += stored;
-    }
-    Ok(count)
-}
-
-fn count_lines(reader: Box<dyn Read + Send>, stored: u64, limits: Limits) -> io::Result<u64> {
-    let mut lines = Lines::new(Inflate::new(reader, limits.inflated(stored))?, limits.line_bytes);
-    let mut count = 0;
-    loop {
-        match lines.next()? {
-            Line::End => return Ok(count),
-            Line::Blank => {}
-            Line::Whole(_) | Line::TooLong(_) => count += 1,
-            Line::Damaged { .. } => return Ok(count + 1),
-        }
-    }
 }

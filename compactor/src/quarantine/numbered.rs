@@ -50,29 +50,6 @@ impl Numbered {
     }
 }
 
-/// How many lines a damaged object counted for when it was compacted, whatever it holds by now: `damage` is the number
-/// of the line in quarantine that says where it could not be read any further.
-///
-/// Up to there the object is counted as it is now, behind it one line (I7). Without blank lines that is exact, whatever
-/// was put in its place.
-///
-/// # Errors
-/// The object could not be read.
-pub async fn lines_up_to_damage(raw: &Arc<dyn RawLog>, object: &RawObject, damage: u64, limits: Limits) -> Result<u64> {
-    let (mut before, mut last, mut goes_on) = (0, 0, false);
-    for line in numbered(raw, object, limits, |_| true).await?.lines() {
-        let number = line.map_err(Error::raw(format!("read {}", object.key)))?.line;
-        if number >= damage {
-            goes_on = true;
-            break;
-        }
-        before += 1;
-        last = number;
-    }
-    let blank = if goes_on { damage.saturating_sub(1) } else { last } - before;
-    Ok(damage - blank)
-}
-
 impl QuarantinedLine {
     /// Whether the line says that the rest of its object could not be read.
     pub fn is_damage(&self) -> bool {
