@@ -1,12 +1,13 @@
 //! Two compactors, sixteen compactors, and readers in between.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use compactor::{Compaction, Lake, Options, Step, Summary, compact};
 use event::Event;
 
-use crate::support::{DAY, World, at, events, key, random, rows};
+use crate::reader::reading_while;
+use crate::support::{DAY, World, at, events, key, random};
 
 /// Runs `count` compactors at once, each with its own handle on the lake, and returns what they did.
 async fn race(world: &World, count: usize, commit_bytes: u64) -> Vec<Summary> {
@@ -115,22 +116,11 @@ async fn readers_see_old_or_new() {
     for (index, part) in input.chunks(100).enumerate() {
         world.put_events(&key(index as i64, "a"), part);
     }
-    let done = Arc::new(AtomicBool::new(false));
-    let (reader_done, folder) = (done.clone(), world.folder.path().to_owned());
-    let reader = tokio::spawn(async move {
-        let lake = Lake::open(&folder).await.unwrap();
-        let mut seen = std::collections::BTreeSet::new();
-        while !reader_done.load(Ordering::Relaxed) {
-            let table = lake.load().await.unwrap();
-            let (found, counts) = (rows(&table).await.len() as u64, compactor::counts(&table).unwrap());
-            assert_eq!(found, counts.rows, "rows and counts are of one snapshot");
-            seen.insert(found);
-        }
-        seen
-    });
     let options = Options { commit_bytes: 1, ..Options::default().forced() };
-    Compaction::new(&world.lake, world.raw(), options).run(at(DAY), &random).await.unwrap();
-    done.store(true, Ordering::Relaxed);
-    assert!(reader.await.unwrap().iter().all(|rows| rows % 100 == 0));
+    let work = async {
+        Compaction::new(&world.lake, world.raw(), options).run(at(DAY), &random).await.unwrap();
+    };
+    let seen = reading_while(&world, Duration::ZERO, work).await;
+    assert!(seen.values().all(|rows| rows % 100 == 0), "{seen:?}");
     world.check(&input).await;
 }

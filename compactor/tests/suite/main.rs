@@ -14,6 +14,7 @@ mod lookup;
 mod properties;
 mod raw_log;
 mod raw_log_suite;
+mod reader;
 mod retry;
 mod support;
 mod tail;

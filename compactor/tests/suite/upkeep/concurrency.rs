@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use compactor::{Lake, Options, Upkeep, UpkeepOptions, UpkeepSummary, compact, counts};
+use compactor::{Lake, Options, Upkeep, UpkeepOptions, UpkeepSummary, compact};
 
 use super::{MINUTE, OLD, at_once, check_every_snapshot, commit_each, keep_up, now, tidy_after_a_commit, unnamed};
-use crate::support::{DAY, World, at, events, key, random, rows};
+use crate::reader::reading_while;
+use crate::support::{DAY, World, at, events, key, random};
 
 /// Snapshots go at once; files stay for a minute, as long as any of these readers needs.
 fn hasty() -> UpkeepOptions {
@@ -74,24 +75,12 @@ async fn eight_compactors_and_eight_in_upkeep_at_once() {
 async fn readers_see_all_rows_before_between_and_after() {
     let world = World::new().await;
     commit_each(&world, 2, OLD, 60 * MINUTE, 4).await;
-    let done = Arc::new(AtomicBool::new(false));
-    let (reader_done, folder) = (done.clone(), world.folder.path().to_owned());
-    let reader = tokio::spawn(async move {
-        let lake = Lake::open(&folder).await.unwrap();
-        let mut seen = std::collections::BTreeSet::new();
-        while !reader_done.load(Ordering::Relaxed) {
-            let table = lake.load().await.unwrap();
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            assert_eq!(rows(&table).await.len() as u64, counts(&table).unwrap().rows);
-            seen.insert(table.metadata().current_snapshot_id());
+    let work = async {
+        for round in 0..6 {
+            commit_each(&world, 10 + round, OLD, 60 * MINUTE, 2).await;
+            let summary = keep_up(&world, UpkeepOptions { keep: Duration::from_secs(60), ..hasty() }).await;
+            assert!(round > 0 || summary.rewrites == 1);
         }
-        seen
-    });
-    for round in 0..6 {
-        commit_each(&world, 10 + round, OLD, 60 * MINUTE, 2).await;
-        let summary = keep_up(&world, UpkeepOptions { keep: Duration::from_secs(60), ..hasty() }).await;
-        assert!(round > 0 || summary.rewrites == 1);
-    }
-    done.store(true, Ordering::Relaxed);
-    assert!(reader.await.unwrap().len() > 1);
+    };
+    assert!(reading_while(&world, Duration::from_millis(20), work).await.len() > 1);
 }

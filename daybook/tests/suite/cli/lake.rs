@@ -6,7 +6,7 @@ use event::{Event, EventIds, Timestamp};
 use serde_json::{Value, json};
 
 use super::Used;
-use crate::support::{Place, Server, daybook, raw_objects};
+use crate::support::{Place, Server, a_read, daybook, raw_objects};
 
 #[test]
 fn an_empty_installation() {
@@ -45,26 +45,7 @@ fn what_waits_and_what_is_there() {
 
 fn event_of(day: u32, ids: &mut EventIds) -> Event {
     let received_at = Timestamp::parse(&format!("2026-11-{day:02}T12:00:00Z")).unwrap();
-    let text = |text: &str| text.to_owned();
-    Event {
-        event_id: ids.next(received_at, [u8::try_from(day).unwrap(); 16]),
-        event_type: text("request.read"),
-        schema_version: 1,
-        received_at,
-        tenant: text("default"),
-        request_id: text("r"),
-        actor_type: text("anonymous"),
-        method: text("GET"),
-        path: text("/tasks"),
-        request_body_encoding: text("none"),
-        status: 200,
-        service: text("daybook"),
-        service_version: text("0.1.0"),
-        environment: text("test"),
-        ingest_path: text("local"),
-        ..Event::default()
-    }
-    .sealed()
+    a_read(ids, received_at, [u8::try_from(day).unwrap(); 16]).sealed()
 }
 
 #[test]

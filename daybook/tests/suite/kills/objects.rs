@@ -8,7 +8,7 @@ use event::{Event, EventIds, Timestamp};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::support::Random;
+use crate::support::{Random, a_read};
 
 /// `2020-01-01T12:00:00Z`, microseconds: days that upkeep takes for settled.
 const START: i64 = 1_577_880_000_000_000;
@@ -90,26 +90,16 @@ impl Arrivals {
         let received_at = Timestamp::from_micros(received_at);
         let noise = [self.random.next(), self.random.next()].map(u64::to_be_bytes).concat();
         let body = format!("{{\"user_id\":\"ann\",\"message\":\"{}\"}}", event::hex(&noise));
-        let text = |text: &str| text.to_owned();
         Event {
-            event_id: self.ids.next(received_at, noise.try_into().unwrap()),
-            event_type: text("request.rejected"),
-            schema_version: 1,
-            received_at,
-            tenant: text("default"),
+            event_type: "request.rejected".to_owned(),
             request_id: format!("{:x}", self.random.next()),
-            actor_type: text("anonymous"),
-            method: text("POST"),
-            path: text("/data"),
-            request_body_encoding: text("json"),
+            method: "POST".to_owned(),
+            path: "/data".to_owned(),
+            request_body_encoding: "json".to_owned(),
             request_body_sha256: Some(event::sha256_hex(body.as_bytes())),
             request_body: Some(body),
             status: 401,
-            service: text("daybook"),
-            service_version: text("0.1.0"),
-            environment: text("test"),
-            ingest_path: text("local"),
-            ..Event::default()
+            ..a_read(&mut self.ids, received_at, noise.try_into().unwrap())
         }
         .sealed()
     }

@@ -7,12 +7,14 @@ mod command;
 mod http;
 mod log;
 mod random;
+mod sender;
 mod server;
 
 pub use command::{Ran, bounded, daybook, program, wait};
 pub use http::{Http, Lost, Reply, Request};
 pub use log::{Logged, raw_events, raw_objects, rewrite_raw, table_rows};
 pub use random::Random;
+pub use sender::a_read;
 pub use server::{Server, own_loopback};
 
 use std::path::PathBuf;
