@@ -35,6 +35,8 @@ pub(crate) fn is_live(manifest: &ManifestFile) -> bool {
     manifest.has_added_files() || manifest.has_existing_files()
 }
 
+/// Makes sure that no row is deleted by a file beside its own, which this crate would pass over.
+///
 /// # Errors
 /// One of the manifests has live delete files.
 pub(crate) fn refuse_deletes(manifests: &[ManifestFile]) -> Result<()> {
