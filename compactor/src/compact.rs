@@ -191,24 +191,26 @@ impl<'a> Compaction<'a> {
     /// Raw log or lake failed, other compactors were faster too often in a row, or the table has closed days that are
     /// still to come. Commits made before stay made.
     pub async fn run(&self, now: Timestamp, random: &(dyn Fn() -> [u8; 16] + Sync)) -> Result<Summary> {
-        let mut run = Run::new(Workers::new(Budget::of(&self.options).groups));
-        let done = self.run_on(&mut run, now, random).await;
-        drop(run.spare);
-        if let Some(workers) = Arc::into_inner(run.workers) {
-            workers.stop().await;
+        let plan = self.plan(None, now).await?;
+        refuse_a_closed_today(&plan.consumed, now)?;
+        let left = Pending::of_work(&plan.work);
+        if !left.is_worth_a_commit(now, &self.options) {
+            return Ok(Summary { left, ..Summary::default() });
         }
-        done.map(|()| run.summary)
+        let mut run = Run::new(&self.options, left);
+        let done = self.commit_all(&mut run, plan, now, random).await;
+        let summary = run.end().await;
+        done.map(|()| summary)
     }
 
-    async fn run_on(&self, run: &mut Run, now: Timestamp, random: &(dyn Fn() -> [u8; 16] + Sync)) -> Result<()> {
+    async fn commit_all(
+        &self,
+        run: &mut Run,
+        mut plan: Plan,
+        now: Timestamp,
+        random: &(dyn Fn() -> [u8; 16] + Sync),
+    ) -> Result<()> {
         let mut conflicts = 0;
-        let mut plan = self.plan(None, now).await?;
-        refuse_a_closed_today(&plan.consumed, now)?;
-        run.summary.left = Pending::of_work(&plan.work);
-        if !run.summary.left.is_worth_a_commit(now, &self.options) {
-            return Ok(());
-        }
-        run.progress.bytes_total = run.summary.left.bytes;
         while !plan.work.is_empty() && !(self.stop)() {
             let id = Builder::from_random_bytes(random()).into_uuid();
             match self.make_commit(&plan, id, now, run).await? {
@@ -264,8 +266,7 @@ impl<'a> Compaction<'a> {
             profile: self.profile.clone(),
             spare: run.spare.clone(),
         });
-        let late = Budget::of(&self.options).late;
-        let files = CommitFiles::new(ground.clone(), run.workers.clone(), &plan.table, id, late);
+        let files = CommitFiles::new(ground.clone(), run.late_worker.clone(), &plan.table, id, run.budget.late);
         let mut making = Making { plan, work, files, ground };
         let Some(mut taken) = self.take_events(&mut making, run).await? else { return Ok(Outcome::Overtaken) };
         if let Some(gateway) = &self.gateway
@@ -285,7 +286,7 @@ impl<'a> Compaction<'a> {
         let mut taken = Taken::default();
         let counts = &mut taken.counts;
         let events = making.work.iter().take_while(|work| work.task == Task::Events).count();
-        let mut pipeline = Pipeline::new(making.ground.clone(), run.workers.clone(), Budget::of(&self.options), events);
+        let mut pipeline = Pipeline::new(making.ground.clone(), run.workers.clone(), run.budget, events);
         while let Some(output) = pipeline.next(making.files.is_heavy()).await? {
             match output {
                 Output::Piece(piece) => {
@@ -387,14 +388,35 @@ fn bytes(work: &[Work]) -> u64 {
 struct Run {
     summary: Summary,
     progress: Progress,
+    budget: Budget,
     workers: Arc<Workers>,
+    /// For the late lines: the workers may all be waiting until these are written.
+    late_worker: Arc<Workers>,
     spare: Arc<Mutex<Vec<Block>>>,
 }
 
 impl Run {
-    fn new(workers: Workers) -> Self {
-        let (summary, progress, spare) = Default::default();
-        Self { summary, progress, workers: Arc::new(workers), spare }
+    fn new(options: &Options, left: Pending) -> Self {
+        let budget = Budget::of(options);
+        Self {
+            summary: Summary { left, ..Summary::default() },
+            progress: Progress { bytes_total: left.bytes, ..Progress::default() },
+            budget,
+            workers: Arc::new(Workers::new(budget.groups)),
+            late_worker: Arc::new(Workers::new(1)),
+            spare: Arc::default(),
+        }
+    }
+
+    /// Ends the threads: what the run held is free when this returns.
+    async fn end(self) -> Summary {
+        drop(self.spare);
+        for workers in [self.workers, self.late_worker] {
+            if let Some(workers) = Arc::into_inner(workers) {
+                workers.stop().await;
+            }
+        }
+        self.summary
     }
 }
 

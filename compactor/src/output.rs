@@ -33,7 +33,7 @@ pub(crate) struct Written {
 /// files of this commit included, and written.
 pub(crate) struct CommitFiles<'a> {
     ground: Arc<Ground>,
-    workers: Arc<Workers>,
+    worker: Arc<Workers>,
     table: &'a Table,
     id: Uuid,
     open: Option<DataFileWriter>,
@@ -46,11 +46,12 @@ pub(crate) struct CommitFiles<'a> {
 }
 
 impl<'a> CommitFiles<'a> {
-    /// No files yet; at most `late_limit` bytes of late lines are held.
-    pub(crate) fn new(ground: Arc<Ground>, workers: Arc<Workers>, table: &'a Table, id: Uuid, late_limit: u64) -> Self {
+    /// No files yet; at most `late_limit` bytes of late lines are held. `worker` encodes them, and must not be one that
+    /// waits for what comes before them to be written.
+    pub(crate) fn new(ground: Arc<Ground>, worker: Arc<Workers>, table: &'a Table, id: Uuid, late_limit: u64) -> Self {
         Self {
             ground,
-            workers,
+            worker,
             table,
             id,
             open: None,
@@ -111,7 +112,7 @@ impl<'a> CommitFiles<'a> {
             let encoded = ground.profile.measure(Stage::Convert, || ground.encode(&mut late, all))?;
             Ok::<_, Error>((encoded, ground.bad_lines(&mut late)?))
         };
-        let (encoded, bad) = self.workers.run(work).await?;
+        let (encoded, bad) = self.worker.run(work).await?;
         self.note_bad(bad);
         let written = self.write(encoded).await?;
         self.close().await?;

@@ -42,6 +42,22 @@ async fn a_file_is_sorted_and_holds_one_day() {
     world.check(&input).await;
 }
 
+/// All threads may be waiting for rows of theirs to be written while late lines want to be encoded.
+#[tokio::test]
+async fn a_large_object_in_reverse_leaves_a_thread_for_its_late_lines() {
+    let mut input = events(13, DAY, 1_000_000, 12_000);
+    input.reverse();
+    for threads in [1, 2] {
+        let world = World::new().await;
+        world.put_events(&key(0, "a"), &input);
+        world.put_events(&key(1, "b"), &events(14, DAY + HOUR, 1, 1));
+        let options = Options { memory: 1, threads, ..Options::default().forced() };
+        let compaction = Compaction::new(&world.lake, world.raw(), options);
+        let run = tokio::time::timeout(Duration::from_secs(120), compaction.run(at(DAY + 24 * HOUR), &random));
+        assert_eq!(run.await.expect("it waits for itself").unwrap().counts.rows, 12_001, "{threads} threads");
+    }
+}
+
 /// The times of all rows: day by day, file by file, as they stand there.
 async fn times(world: &World) -> Vec<i64> {
     let table = world.lake.load().await.unwrap();
