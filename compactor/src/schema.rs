@@ -1,7 +1,7 @@
 //! The table's shape, made from the one list of columns: `event::COLUMNS`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef as ArrowSchemaRef, TimeUnit};
 use event::{COLUMNS, ColumnType};
@@ -24,6 +24,11 @@ pub const PARTITION: &str = "received_at_day";
 ///
 /// Text is `Utf8`, times are microseconds without a zone, required columns are not nullable.
 pub fn arrow_schema() -> ArrowSchemaRef {
+    static SCHEMA: LazyLock<ArrowSchemaRef> = LazyLock::new(make_arrow_schema);
+    SCHEMA.clone()
+}
+
+fn make_arrow_schema() -> ArrowSchemaRef {
     let fields = COLUMNS.iter().zip(1..).map(|(column, id): (_, i32)| {
         let kind = match column.kind {
             ColumnType::String => DataType::Utf8,

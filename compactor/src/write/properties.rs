@@ -44,7 +44,9 @@ fn content(column: &Column) -> Content {
             _,
         ) => Content::Id,
         ("request_body" | "event_data" | "state_after" | "error_detail", _) => Content::Long,
-        ("path" | "query_string" | "entity_id" | "user_id" | "client_ip" | "invocation_id", _) => Content::Various,
+        ("request_headers" | "path" | "query_string" | "entity_id" | "user_id" | "client_ip" | "invocation_id", _) => {
+            Content::Various
+        }
         ("status" | "schema_version", _) => Content::Repeating,
         (_, ColumnType::Int | ColumnType::Bigint | ColumnType::Timestamp) => Content::Number,
         _ => Content::Repeating,
@@ -72,7 +74,7 @@ pub(crate) fn of(rows: u64) -> WriterProperties {
             Content::Various => plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY),
             Content::Number => plain(properties, path(), Encoding::DELTA_BINARY_PACKED),
             Content::Long => plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
-                .set_column_compression(path(), zstd(3))
+                .set_column_compression(path(), zstd(2))
                 .set_column_statistics_enabled(path(), EnabledStatistics::None),
             Content::Repeating => properties,
         };
