@@ -12,6 +12,26 @@ pub(crate) const GROUP_ROWS: usize = 256 << 10;
 const CREATED_BY: &str = concat!("daybook version ", env!("CARGO_PKG_VERSION"));
 /// Columns that are looked up by value: a file without the value is not read.
 const BLOOM: [&str; 4] = ["request_id", "entity_id", "idempotency_key", "trace_id"];
+/// Columns for whose values nobody asks by range, beside random ids and long texts: bounds would cost time and room in
+/// every manifest.
+const UNBOUNDED: [&str; 16] = [
+    "actor_type",
+    "client_ip",
+    "user_agent",
+    "protocol",
+    "query_string",
+    "request_content_type",
+    "request_headers",
+    "request_body_encoding",
+    "request_body_ref",
+    "idempotency_outcome",
+    "service",
+    "service_version",
+    "environment",
+    "region",
+    "invocation_id",
+    "raw_object",
+];
 
 /// What a column's text is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,18 +86,19 @@ pub(crate) fn of(rows: u64) -> WriterProperties {
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_sorting_columns(Some(sorting_columns()));
     for column in COLUMNS {
-        let path = || ColumnPath::from(column.name);
-        properties = match content(column) {
+        let (path, content) = (|| ColumnPath::from(column.name), content(column));
+        properties = match content {
             Content::SortedId => plain(properties, path(), Encoding::DELTA_BYTE_ARRAY),
-            Content::Id => plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
-                .set_column_statistics_enabled(path(), EnabledStatistics::None),
-            Content::Various => plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY),
+            Content::Id | Content::Various => plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY),
             Content::Number => plain(properties, path(), Encoding::DELTA_BINARY_PACKED),
-            Content::Long => plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
-                .set_column_compression(path(), zstd(2))
-                .set_column_statistics_enabled(path(), EnabledStatistics::None),
+            Content::Long => {
+                plain(properties, path(), Encoding::DELTA_LENGTH_BYTE_ARRAY).set_column_compression(path(), zstd(2))
+            }
             Content::Repeating => properties,
         };
+        if matches!(content, Content::Id | Content::Long) || UNBOUNDED.contains(&column.name) {
+            properties = properties.set_column_statistics_enabled(path(), EnabledStatistics::None);
+        }
         if BLOOM.contains(&column.name) {
             let distinct = rows.clamp(1, GROUP_ROWS as u64);
             properties =

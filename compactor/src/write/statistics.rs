@@ -11,10 +11,6 @@ use iceberg::spec::{DataFileBuilder, Datum};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
-/// Columns whose bounds would say nothing and only make the manifests large.
-const UNBOUNDED: [&str; 6] =
-    ["request_body", "event_data", "state_after", "error_detail", "request_headers", "user_agent"];
-
 /// Sets row count, sizes, counts and bounds.
 pub(super) fn describe(file: &mut DataFileBuilder, metadata: &ParquetMetaData) {
     let groups = metadata.row_groups();
@@ -31,7 +27,7 @@ pub(super) fn describe(file: &mut DataFileBuilder, metadata: &ParquetMetaData) {
             // JSON has no NaN.
             nans.insert(id, 0);
         }
-        if let Some((least, most)) = bounds(groups, index, column.kind).filter(|_| !UNBOUNDED.contains(&column.name)) {
+        if let Some((least, most)) = bounds(groups, index, column.kind) {
             lower.insert(id, least);
             upper.insert(id, most);
         }
