@@ -1,7 +1,7 @@
 //! A run: plan, load, sort, encode, write, commit; again until what was pending at its start is in the table.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use event::Timestamp;
 use iceberg::spec::DataFile;
@@ -9,11 +9,10 @@ use iceberg::table::Table;
 use tokio::runtime::Handle;
 use uuid::{Builder, Uuid};
 
-use crate::block::Block;
 use crate::commit::{self, Batch, Outcome};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gateway::{Fold, Gateway};
-use crate::ground::Ground;
+use crate::ground::{Ground, Spare};
 use crate::lake::{ConsumedSet, Counts, Lake};
 use crate::lookup::Known;
 use crate::output::{CommitFiles, Written};
@@ -392,7 +391,7 @@ struct Run {
     workers: Arc<Workers>,
     /// For the late lines: the workers may all be waiting until these are written.
     late_worker: Arc<Workers>,
-    spare: Arc<Mutex<Vec<Block>>>,
+    spare: Spare,
 }
 
 impl Run {

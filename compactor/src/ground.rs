@@ -28,8 +28,19 @@ pub(crate) struct Ground {
     pub(crate) ingested_at: Timestamp,
     pub(crate) runtime: Handle,
     pub(crate) profile: Profile,
-    /// Blocks that nobody needs: their memory is the system's once, not once for each group.
-    pub(crate) spare: Arc<Mutex<Vec<Block>>>,
+    pub(crate) spare: Spare,
+}
+
+/// What groups work in, and nobody needs now: its memory is the system's once, not once for each group.
+pub(crate) type Spare = Arc<Mutex<Vec<Desk>>>;
+
+/// What a group works in.
+#[derive(Default)]
+pub(crate) struct Desk {
+    /// The lines. Empty for the next group.
+    pub(crate) block: Block,
+    /// An object as it is stored.
+    pub(crate) stored: Vec<u8>,
 }
 
 /// What became of some entries.
@@ -43,14 +54,14 @@ pub(crate) struct Encoded {
 }
 
 impl Ground {
-    /// An empty block.
-    pub(crate) fn take_block(&self) -> Block {
+    /// A place to work at, new or left by another group.
+    pub(crate) fn take_desk(&self) -> Desk {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    /// Gives back a block that is empty.
-    pub(crate) fn give_back(&self, block: Block) {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(block);
+    /// Leaves a place whose block is empty to the next group.
+    pub(crate) fn give_back(&self, desk: Desk) {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(desk);
     }
 
     /// Which of the entries, which are sorted, have a row already. Blocks the thread.

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::block::{Block, Entry, Loader, SortKey, Source, Stored};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ground::{Encoded, Ground};
+use crate::ground::{Desk, Encoded, Ground};
 use crate::plan::{Budget, group_of};
 use crate::profile::Stage;
 use crate::quarantine::BadMember;
@@ -148,21 +148,21 @@ impl Worker {
             .block_on(room)
             .map_err(|closed| Error::caused(ErrorKind::Stopped, "wait for memory", closed))?;
         let mut loader = Loader::new(ground.limits, self.capacity);
-        let (mut block, mut stored) = (ground.take_block(), Vec::new());
+        let mut desk = ground.take_desk();
+        let Desk { block, stored } = &mut desk;
         for number in objects {
             self.check_wanted()?;
             let object = &ground.objects[number];
-            let is_here =
-                ground.profile.measure(Stage::Fetch, || fetch(&ground, object, self.capacity, &mut stored))?;
+            let is_here = ground.profile.measure(Stage::Fetch, || fetch(&ground, object, self.capacity, stored))?;
             let open = || ground.runtime.block_on(ground.raw.open(&object.key));
-            let stored = if is_here { Stored::Whole(&stored) } else { Stored::Large(&open) };
+            let stored = if is_here { Stored::Whole(stored) } else { Stored::Large(&open) };
             let source = Source { key: &object.key, number: number as u32, bytes: object.bytes, stored };
             let begun = ground.profile.now();
-            loader.load(&source, &mut block, &mut |block| self.pass_on(block, false))?;
+            loader.load(&source, block, &mut |block| self.pass_on(block, false))?;
             ground.profile.add(Stage::Load, begun);
         }
-        self.pass_on(&mut block, true)?;
-        ground.give_back(block);
+        self.pass_on(block, true)?;
+        ground.give_back(desk);
         Ok(())
     }
 

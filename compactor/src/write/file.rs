@@ -98,13 +98,19 @@ impl DataFileWriter {
         data_file(table, &metadata, self.day, self.path, self.file.bytes_written() as u64)
     }
 
-    /// Hands to the storage what the file's writer has put out.
+    /// Hands to the storage what the file's writer has put out. The buffer is used again, unless the storage keeps it.
     async fn pass_on(&mut self) -> Result<()> {
-        let bytes = std::mem::take(self.file.inner_mut());
+        let bytes = Bytes::from(std::mem::take(self.file.inner_mut()));
         if bytes.is_empty() {
             return Ok(());
         }
-        self.output.write(Bytes::from(bytes)).await.map_err(write(&self.path))
+        self.output.write(bytes.clone()).await.map_err(write(&self.path))?;
+        if let Ok(free) = bytes.try_into_mut() {
+            let mut buffer = Vec::from(free);
+            buffer.clear();
+            *self.file.inner_mut() = buffer;
+        }
+        Ok(())
     }
 }
 
