@@ -7,12 +7,11 @@ use clap::{Args, ValueEnum};
 use event::EventIds;
 use event::redact::{Redactor, Rules};
 use ingest::http::cursor::Cursors;
-use ingest::local::server;
+use ingest::local::server::{self, Capacity, Limits};
 use ingest::store::noop::NoopStore;
 use ingest::store::sqlite::SqliteStore;
 use ingest::store::{EventSink, EventStore};
 use ingest::{Api, Parts, Settings, System};
-use tokio::net::TcpListener;
 
 use crate::Failure;
 
@@ -24,7 +23,10 @@ pub struct Serve {
     /// Gets the store's database
     folder: PathBuf,
     /// HOST:PORT to listen on
-    address: String,
+    address: std::net::SocketAddr,
+    /// Most connections
+    #[arg(long, default_value_t = Limits::default().connections)]
+    connections: usize,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -52,7 +54,10 @@ pub async fn serve(args: &Serve) -> Result<(), Failure> {
         sink,
         queries: None,
     });
-    let listener = TcpListener::bind(&args.address).await?;
-    server::serve(listener, Arc::new(api), std::future::pending()).await;
+    let listener = server::listen(args.address)?;
+    let capacity = Arc::new(Capacity::new(Limits { connections: args.connections, ..Limits::default() }));
+    let counted = Arc::clone(&capacity);
+    let api = api.with_health(Box::new(move || counted.report()));
+    server::serve(listener, Arc::new(api), capacity, std::future::pending()).await;
     Ok(())
 }

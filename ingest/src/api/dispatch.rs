@@ -59,6 +59,17 @@ impl Api {
         }
     }
 
+    /// Takes down whose request was refused, and which route it is for, as far as it says so.
+    pub(super) fn identify_refused(&self, received: &Received, problem: Problem, record: &mut Record) -> Problem {
+        if let Ok(identity) = identify(received, &self.settings.api_keys) {
+            record.identify(&identity);
+        }
+        if let Ok(matched) = find(&received.method, &received.path, &self.settings.base_path) {
+            record.route(matched.template);
+        }
+        problem
+    }
+
     async fn run(&self, route: Route, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
         match route {
             Route::SubmitData => self.submit_data(call, record).await,
@@ -72,15 +83,20 @@ impl Api {
             Route::DeleteTask => self.delete_task(call, record).await,
             Route::ListQueries => self.ask(call, record, None).await,
             Route::RunQuery => self.ask(call, record, Some(call.parameter.clone())).await,
-            Route::Health => Ok(read(Answer::json(
-                200,
-                &serde_json::json!({
-                    "status": "ok",
-                    "service": self.settings.service,
-                    "version": self.settings.service_version,
-                }),
-            ))),
+            Route::Health => Ok(read(self.health())),
         }
+    }
+
+    fn health(&self) -> Answer {
+        let mut health = serde_json::json!({
+            "status": "ok",
+            "service": self.settings.service,
+            "version": self.settings.service_version,
+        });
+        if let Some(server) = &self.health {
+            health["server"] = server();
+        }
+        Answer::json(200, &health)
     }
 
     fn options(&self, received: &Received, matched: &Matched) -> Finished {

@@ -58,7 +58,11 @@ pub struct Api {
     store: Arc<dyn EventStore>,
     sink: Arc<dyn EventSink>,
     queries: Option<QueryFn>,
+    health: Option<HealthFn>,
 }
+
+/// Says what `/health` adds about the server that the API is behind.
+pub type HealthFn = Box<dyn Fn() -> serde_json::Value + Send + Sync>;
 
 /// A request that was carried out.
 enum Finished {
@@ -81,7 +85,14 @@ impl Api {
             store: parts.store,
             sink: parts.sink,
             queries: parts.queries,
+            health: None,
         }
+    }
+
+    /// The same, with word of its server in `/health`.
+    #[must_use]
+    pub fn with_health(self, health: HealthFn) -> Self {
+        Self { health: Some(health), ..self }
     }
 
     /// What comes before every route; empty for nothing.
@@ -99,11 +110,20 @@ impl Api {
     /// Every request has exactly one event (I6), durable before the response exists (I1). A panic in a handler is a
     /// recorded 500 (I9). Where the event cannot be made durable, the response is 503 and nothing has changed.
     pub async fn handle(&self, received: Received) -> Response {
+        self.respond(received, None).await
+    }
+
+    /// Answers a request with a problem that its server has found, and records it like any other.
+    pub async fn refuse(&self, received: Received, problem: Problem) -> Response {
+        self.respond(received, Some(problem)).await
+    }
+
+    async fn respond(&self, received: Received, refusal: Option<Problem>) -> Response {
         let event_id = self.next_id(&received.arrival);
         let mut record = Record::begin(&self.settings, &self.redactor, &received, event_id);
         let request_id = record.request_id().to_owned();
         let instance = record.path().to_owned();
-        let finished = self.finish(&received, &mut record).await.and_then(|finished| self.fitting(finished));
+        let finished = self.finish(&received, refusal, &mut record).await.and_then(|finished| self.fitting(finished));
         let response = match finished {
             Ok(Finished::Changed { answer, receipt, log_micros }) => {
                 Response::new(answer, &receipt).with("server-timing", timing(log_micros))
@@ -131,8 +151,18 @@ impl Api {
             .fold(response, |response, (name, value)| response.with(name, value))
     }
 
-    async fn finish(&self, received: &Received, record: &mut Record) -> Result<Finished, Problem> {
-        let work = AssertUnwindSafe(self.dispatch(received, record));
+    async fn finish(
+        &self,
+        received: &Received,
+        refusal: Option<Problem>,
+        record: &mut Record,
+    ) -> Result<Finished, Problem> {
+        let work = AssertUnwindSafe(async {
+            match refusal {
+                Some(problem) => Err(self.identify_refused(received, problem, record)),
+                None => self.dispatch(received, record).await,
+            }
+        });
         work.catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(path = record.path(), "a handler panicked");
             Err(Problem::internal("The server failed to handle the request."))

@@ -36,6 +36,7 @@ pub fn check(received: &Received) -> Result<(), Problem> {
         ReceivedBody::TooLarge { .. } => {
             Err(Problem::too_large(format!("The body is over the limit of {BODY} bytes.")).with("connection", "close"))
         }
+        ReceivedBody::Late { .. } => Err(Problem::late("The body did not come in time.").with("connection", "close")),
         ReceivedBody::Broken { reason, .. } => Err(Problem::invalid(*reason).with("connection", "close")),
         ReceivedBody::Whole(_) => Ok(()),
     }

@@ -58,6 +58,8 @@ problems! {
     method_not_allowed = 405 "method-not-allowed" "Method not allowed";
     /// 406: no representation that the client accepts.
     not_acceptable = 406 "not-acceptable" "Not acceptable";
+    /// 408: head or body did not come in time.
+    late = 408 "request-timeout" "Request timeout";
     /// 409: the entity kept changing while the change was tried.
     conflict = 409 "conflict" "Conflict";
     /// 409: a request with the same idempotency key is not finished.
@@ -80,6 +82,8 @@ problems! {
     internal = 500 "internal-error" "Internal error";
     /// 503: the store cannot take the request now.
     unavailable_now = 503 "unavailable" "Service unavailable";
+    /// 503: the server has as much in work as it takes on.
+    overloaded_now = 503 "overloaded" "Server overloaded";
     /// 503: it is not known whether the change was made.
     unknown_outcome = 503 "outcome-unknown" "Outcome unknown";
     /// 504: a query took too long.
@@ -94,6 +98,11 @@ impl Problem {
     /// 503 with `Retry-After`.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::unavailable_now(detail).with("retry-after", "1")
+    }
+
+    /// 503 for want of room, with `Retry-After`.
+    pub fn overloaded(detail: impl Into<String>) -> Self {
+        Self::overloaded_now(detail).with("retry-after", "1")
     }
 
     /// 400 that names the fields.

@@ -52,7 +52,12 @@ pub enum ReceivedBody {
         /// Bytes.
         size: u64,
     },
-    /// It ended early, came too slowly or broke the protocol's rules.
+    /// It did not come in time.
+    Late {
+        /// Bytes that came.
+        size: u64,
+    },
+    /// It ended early or broke the protocol's rules.
     Broken {
         /// Bytes that came.
         size: u64,
@@ -71,7 +76,7 @@ impl Received {
     pub fn body_size(&self) -> u64 {
         match &self.body {
             ReceivedBody::Whole(bytes) => bytes.len() as u64,
-            ReceivedBody::TooLarge { size } | ReceivedBody::Broken { size, .. } => *size,
+            ReceivedBody::TooLarge { size } | ReceivedBody::Late { size } | ReceivedBody::Broken { size, .. } => *size,
         }
     }
 }

@@ -9,6 +9,7 @@ mod conformance;
 mod conformance_lists;
 mod cors;
 mod data;
+mod edge;
 mod failing;
 mod gateway;
 mod gateway_hostile;

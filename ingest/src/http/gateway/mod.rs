@@ -123,6 +123,6 @@ fn word(json: Json<'_>) -> Option<String> {
 fn size(body: &ReceivedBody) -> u64 {
     match body {
         ReceivedBody::Whole(bytes) => bytes.len() as u64,
-        ReceivedBody::TooLarge { size } | ReceivedBody::Broken { size, .. } => *size,
+        ReceivedBody::TooLarge { size } | ReceivedBody::Late { size } | ReceivedBody::Broken { size, .. } => *size,
     }
 }
