@@ -75,6 +75,12 @@ pub struct Settings {
     /// Refuse changes without If-Match
     #[arg(long, global = true, env = "DAYBOOK_REQUIRE_IF_MATCH", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Server")]
     pub require_if_match: Option<bool>,
+    /// Most connections that are open at once; more are refused with 503 [default: 10000, or what file descriptors allow]
+    #[arg(long, global = true, env = "DAYBOOK_MAX_CONNECTIONS", value_name = "N", help_heading = "Server")]
+    pub max_connections: Option<usize>,
+    /// Most requests in work at once; more are refused with 503 [default: 1024]
+    #[arg(long, global = true, env = "DAYBOOK_MAX_REQUESTS", value_name = "N", help_heading = "Server")]
+    pub max_requests: Option<usize>,
     /// More names of JSON, form and query fields whose values are masked, separated by commas
     #[arg(
         long,

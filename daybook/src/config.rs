@@ -35,6 +35,10 @@ pub struct Config {
     pub api_keys: Vec<ApiKey>,
     /// Whether changes must carry `If-Match`.
     pub require_if_match: bool,
+    /// Most connections; none for what the system allows.
+    pub max_connections: Option<usize>,
+    /// Most requests in work.
+    pub max_requests: usize,
     /// More names whose values are masked.
     pub mask: Vec<String>,
     /// How often the relay runs.
@@ -72,6 +76,12 @@ impl Config {
             cors_origins: each("cors-origins", given.cors_origins.or(from_file.cors_origins), settings::origin)?,
             api_keys: each("api-keys", given.api_keys.or(from_file.api_keys), str::parse)?,
             require_if_match: given.require_if_match.or(from_file.require_if_match).unwrap_or(false),
+            max_connections: given
+                .max_connections
+                .or(from_file.max_connections)
+                .map(|most| at_least_one("max-connections", most))
+                .transpose()?,
+            max_requests: at_least_one("max-requests", given.max_requests.or(from_file.max_requests).unwrap_or(1_024))?,
             mask: given.mask.or(from_file.mask).unwrap_or_default(),
             relay_every: duration("relay-every", given.relay_every.or(from_file.relay_every), "1s")?,
             compact_every: duration("compact-every", given.compact_every.or(from_file.compact_every), "1m")?,
@@ -132,6 +142,10 @@ fn duration(name: &str, text: Option<String>, default: &str) -> Result<Duration>
     let wrong = || Failure::new(format!("{name} = {text:?} is no duration; write 500ms, 1s, 15m or 1h"));
     let duration = humantime::parse_duration(&text).map_err(|_| wrong())?;
     if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+fn at_least_one(name: &str, number: usize) -> Result<usize> {
+    if number == 0 { Err(Failure::new(format!("{name} must be at least 1"))) } else { Ok(number) }
 }
 
 fn limits(max_line: Option<String>) -> Result<Limits> {

@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod cost;
 mod demo;
+mod descriptors;
 mod failure;
 mod installation;
 mod logging;

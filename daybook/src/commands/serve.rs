@@ -7,10 +7,10 @@ use std::time::Duration;
 use compactor::{Compaction, Lake, Options, Summary};
 use event::{EventIds, Timestamp};
 use ingest::http::cursor::Cursors;
-use ingest::local::{relay, server};
+use ingest::local::relay;
+use ingest::local::server::{self, Capacity};
 use ingest::store::sqlite::SqliteStore;
 use ingest::{Api, Parts, Settings, System};
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -18,6 +18,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::compact::per_second;
 use crate::config::Config;
+use crate::descriptors;
 use crate::failure::{Failure, Result};
 use crate::installation::Installation;
 use crate::output::print;
@@ -35,9 +36,11 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let installation = Installation::at(&config.data, System::real())?;
     let store = Arc::new(installation.store().await?);
     let background = Background::start()?;
-    let api = Arc::new(api(&config, &installation, &store, background.handle()).await?);
-    let listener = TcpListener::bind(config.listen)
-        .await
+    let capacity = capacity(&config);
+    let counted = Arc::clone(&capacity);
+    let api = api(&config, &installation, &store, background.handle()).await?;
+    let api = Arc::new(api.with_health(Box::new(move || counted.report())));
+    let listener = server::listen(config.listen)
         .map_err(Failure::while_(format_args!("listen at {}; choose another address with --listen", config.listen)))?;
     let address = listener.local_addr().map_err(Failure::while_("ask for the address"))?;
     let (stop, stopped) = watch::channel(());
@@ -45,7 +48,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let compactor = background.handle().spawn(compact_loop(installation.clone(), config.clone(), stopped));
     let signals = Signals::receive().map_err(Failure::while_("receive signals"))?;
     print(format!("Daybook is ready at http://{address}\n").as_bytes())?;
-    server::serve(listener, api, until_told_to_stop(signals, Arc::clone(&store))).await;
+    server::serve(listener, api, capacity, until_told_to_stop(signals, Arc::clone(&store))).await;
     if store.has_failed() {
         return Err(Failure::new(
             "the store can no longer tell what is on disk; nothing more was acknowledged, restart",
@@ -97,6 +100,12 @@ impl Drop for Background {
             runtime.shutdown_background();
         }
     }
+}
+
+/// What the server takes on at once. More descriptors are asked for before anything needs them.
+fn capacity(config: &Config) -> Arc<Capacity> {
+    let connections = descriptors::connections(config.max_connections, descriptors::raised());
+    Arc::new(Capacity::new(server::Limits { connections, requests: config.max_requests, ..server::Limits::default() }))
 }
 
 async fn api(

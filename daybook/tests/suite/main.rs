@@ -7,6 +7,7 @@ mod answers;
 mod cli;
 mod crash;
 mod damage;
+mod edge;
 mod house;
 mod kills;
 mod octokit;

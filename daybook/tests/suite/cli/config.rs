@@ -46,6 +46,8 @@ fn a_wrong_value_is_named_with_a_right_one() {
     check_flags(&["--listen", "127.0.0.1:0", "--memory", "lots"], "write 256M or 1GiB");
     check_flags(&["--listen", "127.0.0.1:0", "--max-line", "0"], "max-line must be between 1B and 1GiB");
     check_flags(&["--listen", "127.0.0.1:0", "--max-line", "2GiB"], "max-line must be between");
+    check_flags(&["--listen", "127.0.0.1:0", "--max-connections", "0"], "max-connections must be at least 1");
+    check_flags(&["--listen", "127.0.0.1:0", "--max-requests", "0"], "max-requests must be at least 1");
     check_flags(&["--listen", "127.0.0.1:0", "--base-path", "v1"], "must begin with a slash");
     check_flags(&["--listen", "127.0.0.1:0", "--api-keys", "a:b:c"], "64 hex digits");
     check_flags(&["--listen", "127.0.0.1:0", "--api-keys", "a"], "id:tenant:sha256");
@@ -108,6 +110,7 @@ fn every_setting_may_stand_in_the_file() {
     let text = format!(
         "data = {:?}\nlog = \"warn\"\nlisten = \"127.0.0.1:0\"\nenvironment = \"test\"\nbase-path = \"/v1\"\n\
          cors-origins = [\"https://a.example\"]\napi-keys = [\"a:alpha:{}\"]\nrequire-if-match = true\nmask = [\"zip\"]\n\
+         max-connections = 100\nmax-requests = 10\n\
          relay-every = \"50ms\"\ncompact-every = \"1h\"\nmemory = \"64MiB\"\nmax-line = \"1MiB\"\n",
         place.data(),
         event::sha256_hex(b"secret"),

@@ -31,12 +31,35 @@ impl Server {
         Self::start_at(data, "127.0.0.1:0", args)
     }
 
+    /// Starts a server that may have only so many files and sockets open.
+    #[track_caller]
+    pub fn start_limited(data: &Path, descriptors: u32, args: &[&str]) -> Self {
+        let served = Self::command(data, "127.0.0.1:0", args);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]);
+        command.arg(served.get_program()).args(served.get_args()).current_dir(std::env::temp_dir());
+        for (name, value) in served.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let log = File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        Self::ready(data, command)
+    }
+
     /// Starts a server at an address.
     #[track_caller]
     pub fn start_at(data: &Path, listen: &str, args: &[&str]) -> Self {
+        Self::ready(data, Self::command(data, listen, args))
+    }
+
+    #[track_caller]
+    fn ready(data: &Path, mut command: Command) -> Self {
         let begun = Instant::now();
         let log = data.with_extension("log");
-        let mut child = Self::command(data, listen, args).spawn().unwrap();
+        let mut child = command.spawn().unwrap();
         let out = child.stdout.take().unwrap();
         let (send, first_line) = mpsc::channel();
         thread::spawn(move || {
