@@ -100,8 +100,9 @@ doc: ## the documentation of the crates, to target/doc
 .PHONY: bench bench-ingest bench-compaction
 bench: bench-ingest bench-compaction ## both benchmarks; both build in release
 
-bench-ingest: ## POST /data relative to the same server with a store that keeps nothing (needs wrk)
+bench-ingest: ## POST /data relative to the same server with a store that keeps nothing, and beside 10,000 idle and slow connections (needs wrk and python3)
 	@bench/ingest
+	@bench/crowd
 
 bench-compaction: ## the compaction, beside chDB, DuckDB and Polars too (PARTS="peers scale …", EVENTS=1000000, ROUNDS=5; needs python3 and PyPI, once)
 	@bench/compaction/run $(PARTS)
