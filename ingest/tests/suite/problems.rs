@@ -42,6 +42,7 @@ fn every_refusal() {
         (400, "invalid-request", post("\u{feff}{}")),
         (400, "invalid-request", Req::new("POST", "/tasks").body(b"{\"task\":\"\xff\"}")),
         (400, "invalid-request", post(task).received_body(broken)),
+        (408, "request-timeout", post(task).received_body(ReceivedBody::Late { size: 3 })),
         (400, "invalid-request", Req::put(ID, "{}")),
         (400, "invalid-request", Req::post("/data", r#"{"user_id":"1"}"#)),
         (400, "invalid-request", Req::post("/data", r#"{"message":"1"}"#)),
