@@ -4,38 +4,37 @@
 //! lines; as many answers as events, each naming its own.
 #![no_main]
 
-use std::cell::RefCell;
+/// The property test's own file.
+#[path = "../../ingest/tests/suite/edge/fresh.rs"]
+mod fresh;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use event::EventIds;
 use event::redact::{Redactor, Rules};
+use fresh::Fresh;
 use ingest::http::cursor::Cursors;
 use ingest::local::server::{Capacity, Limits, serve_stream};
-use ingest::store::memory::MemoryStore;
 use ingest::{Api, Parts, Settings, System};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::runtime::{Builder, Runtime};
 
-/// Events after which a store is made anew; making an API costs more than most inputs.
-const MOST: usize = 100;
-
 struct Bench {
     runtime: Runtime,
-    store: Arc<MemoryStore>,
+    store: Arc<Fresh>,
     api: Arc<Api>,
-    seen: usize,
 }
 
 thread_local! {
-    static BENCH: RefCell<Bench> = RefCell::new(Bench::new());
+    static BENCH: Bench = Bench::new();
 }
 
 impl Bench {
     fn new() -> Self {
-        let store: Arc<MemoryStore> = Arc::default();
+        let store: Arc<Fresh> = Arc::default();
         let api = Api::new(Parts {
             settings: Settings::default(),
             redactor: Redactor::new([7; 32], Rules::default()).expect("the default rules make patterns"),
@@ -47,18 +46,7 @@ impl Bench {
             queries: None,
         });
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        Self { runtime, store, api: Arc::new(api), seen: 0 }
-    }
-
-    /// The ids of the events since the last call.
-    fn logged(&mut self) -> Vec<String> {
-        let log = self.store.log();
-        let ids = log[self.seen..].iter().map(|event| event.event_id.to_string()).collect();
-        self.seen = log.len();
-        if self.seen > MOST {
-            *self = Self::new();
-        }
-        ids
+        Self { runtime, store, api: Arc::new(api) }
     }
 }
 
@@ -85,13 +73,13 @@ async fn exchange(bytes: &[u8], piece: usize, api: Arc<Api>) -> Vec<u8> {
 
 fuzz_target!(|input: &[u8]| {
     let Some((first, bytes)) = input.split_first() else { return };
-    BENCH.with_borrow_mut(|bench| {
+    BENCH.with(|bench| {
         let exchanged = exchange(bytes, 1 + usize::from(*first), Arc::clone(&bench.api));
         let limited = async { tokio::time::timeout(Duration::from_secs(20), exchanged).await };
         let answers = bench.runtime.block_on(limited).expect("no hang");
         let text = String::from_utf8_lossy(&answers);
         let told: Vec<&str> = text.split("\r\ndaybook-event-id: ").skip(1).map(|rest| &rest[..36]).collect();
-        let logged = bench.logged();
+        let logged: Vec<String> = bench.store.take().iter().map(|event| event.event_id.to_string()).collect();
         assert_eq!(told, logged);
         assert_eq!(text.matches("\r\ndate: ").count(), logged.len(), "every final answer has a date");
         let is_nothing = bytes.iter().all(|byte| b"\r\n".contains(byte)) && !bytes.starts_with(b"\n");

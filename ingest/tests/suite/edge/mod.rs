@@ -5,4 +5,5 @@
 mod arbitrary;
 mod capacity;
 mod framing;
+mod fresh;
 mod slow;
