@@ -148,7 +148,7 @@ impl Installation {
         }
         let random = (self.system.random)();
         match SqliteStore::open(&self.folder, [random[0], random[1], random[2], random[3]]) {
-            Ok(store) => relay::drain(&store, &self.folder, self.now()).await.map(|_| ()).map_err(Failure::from),
+            Ok(store) => relay::drain(&store, self.now()).await.map(|_| ()).map_err(Failure::from),
             Err(error) if error.kind() == ErrorKind::InUse => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -1,5 +1,6 @@
 //! Files that are whole or absent, even after a power cut.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// folders that changed are synced.
 ///
 /// # Errors
-/// The disk's; the target is then untouched.
+/// The disk's; the target is then untouched, or [lost](is_lost_sync) in a power cut.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_with(path, bytes, File::options().write(true).create(true).truncate(true))
 }
@@ -38,7 +39,7 @@ fn write_with(path: &Path, bytes: &[u8], options: &OpenOptions) -> io::Result<()
     create_folder_durably(folder)?;
     let written = options.open(&aside).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.sync_all()
+        file.sync_all().map_err(lost_sync)
     });
     if let Err(error) = written.and_then(|()| fs::rename(&aside, path)) {
         // The neighbour is of no use to anyone; the error that matters is the first one.
@@ -76,9 +77,35 @@ fn aside(path: &Path) -> io::Result<PathBuf> {
     Ok(path.with_file_name(format!(".{}.tmp", name.to_string_lossy())))
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+/// Makes the names in a folder durable.
+///
+/// # Errors
+/// The disk's.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all().map_err(lost_sync)
 }
+
+/// Whether an error is a failed sync: what was written may or may not be on disk, and a second sync would say that it
+/// is in either case. Nothing that depends on it may be acknowledged any more.
+pub fn is_lost_sync(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<LostSync>())
+}
+
+fn lost_sync(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), LostSync(error))
+}
+
+/// A failed sync's own error.
+#[derive(Debug)]
+struct LostSync(io::Error);
+
+impl fmt::Display for LostSync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a sync failed: {}", self.0)
+    }
+}
+
+impl std::error::Error for LostSync {}
 
 #[cfg(test)]
 mod tests {

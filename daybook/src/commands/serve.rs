@@ -49,15 +49,13 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let signals = Signals::receive().map_err(Failure::while_("receive signals"))?;
     print(format!("Daybook is ready at http://{address}\n").as_bytes())?;
     server::serve(listener, api, capacity, until_told_to_stop(signals, Arc::clone(&store))).await;
-    if store.has_failed() {
-        return Err(Failure::new(
-            "the store can no longer tell what is on disk; nothing more was acknowledged, restart",
-        ));
+    if let Some(reason) = store.failure() {
+        return Err(Failure::new(format!("{reason}; nothing was acknowledged after that: start again")));
     }
     drop(stop);
     // Both loops end by themselves; a panic in one has been logged and loses nothing that is durable.
     let _ = tokio::join!(relay, compactor);
-    relay::drain(&store, installation.folder(), installation.now()).await.map_err(|error| {
+    relay::drain(&store, installation.now()).await.map_err(|error| {
         Failure::new(format!(
             "stopped, but not all events were relayed; the store has them for the next start: {error}"
         ))
@@ -152,7 +150,7 @@ async fn until_told_to_stop(mut signals: Signals, store: Arc<SqliteStore>) {
         tokio::select! {
             _ = signals.terminate.recv() => return,
             _ = signals.interrupt.recv() => return,
-            _ = heartbeat.tick() => if store.has_failed() { return },
+            _ = heartbeat.tick() => if store.failure().is_some() { return },
         }
     }
 }
@@ -170,7 +168,7 @@ async fn relay_loop(
             _ = ticks.tick() => {}
             _ = stopped.changed() => return,
         }
-        if let Err(error) = relay::drain(&store, installation.folder(), installation.now()).await {
+        if let Err(error) = relay::drain(&store, installation.now()).await {
             tracing::error!(%error, "the relay failed; it goes on with the next run");
         }
     }

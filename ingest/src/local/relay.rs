@@ -1,10 +1,8 @@
 //! The relay of one machine: committed batches become raw objects.
 
 use event::{Timestamp, key};
-use std::path::Path;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::files::write_durably;
+use crate::error::Result;
 use crate::store::sqlite::SqliteStore;
 
 /// Size at which a raw object is full, bytes. The last batch may bring it over.
@@ -21,7 +19,7 @@ pub struct Relayed {
     pub bytes: u64,
 }
 
-/// Writes every batch that no raw object has yet to `raw/dt=…/hour=…/….ndjson.gz` under `folder`.
+/// Writes every batch that no raw object has yet to `raw/dt=…/hour=…/….ndjson.gz` of the data folder.
 ///
 /// A raw object is the gzip members of consecutive batches, concatenated: nothing is compressed anew. It is written
 /// aside, synced, renamed, its folder synced, and only then marked as relayed. A kill in between leaves an object that
@@ -29,7 +27,7 @@ pub struct Relayed {
 ///
 /// # Errors
 /// The store's or the disk's; what was marked until then stays relayed.
-pub async fn drain(store: &SqliteStore, folder: &Path, now: Timestamp) -> Result<Relayed> {
+pub async fn drain(store: &SqliteStore, now: Timestamp) -> Result<Relayed> {
     let mut relayed = Relayed::default();
     loop {
         let after = store.reader().relayed_to().await?;
@@ -41,11 +39,7 @@ pub async fn drain(store: &SqliteStore, folder: &Path, now: Timestamp) -> Result
         relayed.events += batches.iter().map(|batch| batch.events).sum::<u64>();
         let members: Vec<u8> = batches.into_iter().flat_map(|batch| batch.member).collect();
         relayed.bytes += members.len() as u64;
-        let path = folder.join(&key);
-        tokio::task::spawn_blocking(move || write_durably(&path, &members))
-            .await
-            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-            .map_err(|error| Error::new(ErrorKind::Unavailable, format!("cannot write {key}")).with_source(error))?;
+        store.write_file(&key, members).await?;
         store.mark_relayed(first_seq, last_seq, key).await?;
     }
 }

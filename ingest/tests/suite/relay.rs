@@ -49,23 +49,23 @@ fn raw_objects_are_the_log_and_nothing_is_relayed_twice() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path(), [1; 4]).unwrap();
         let now = at("2026-11-20T09:59:59Z");
-        assert_eq!(drain(&store, dir.path(), now).await.unwrap().objects, 0);
+        assert_eq!(drain(&store, now).await.unwrap().objects, 0);
         assert!(files(&dir.path().join("raw")).is_empty());
         for n in 0..9 {
             drop(store.put(vec![plain(2 * n), plain(2 * n + 1)]).await.unwrap());
         }
         let members: Vec<u8> =
             store.reader().batches(0, usize::MAX).await.unwrap().into_iter().flat_map(|batch| batch.member).collect();
-        let relayed = drain(&store, dir.path(), now).await.unwrap();
+        let relayed = drain(&store, now).await.unwrap();
         assert_eq!((relayed.objects, relayed.events, relayed.bytes), (1, 18, members.len() as u64));
         let object = dir.path().join("raw/dt=2026-11-20/hour=09/01010101-000000000001-000000000009.ndjson.gz");
         assert_eq!(fs::read(&object).unwrap(), members, "members of consecutive batches, concatenated");
         assert_eq!(lines(dir.path()), (0..18).map(plain).collect::<Vec<_>>());
 
-        assert_eq!(drain(&store, dir.path(), now).await.unwrap().objects, 0);
+        assert_eq!(drain(&store, now).await.unwrap().objects, 0);
         drop(store.put(vec![plain(18)]).await.unwrap());
         assert_eq!(store.reader().counts().await.unwrap(), (19, 1));
-        drain(&store, dir.path(), at("2026-11-20T10:00:00Z")).await.unwrap();
+        drain(&store, at("2026-11-20T10:00:00Z")).await.unwrap();
         assert_eq!(store.reader().counts().await.unwrap(), (19, 0));
         assert_eq!(lines(dir.path()), (0..19).map(plain).collect::<Vec<_>>());
         assert_eq!(files(&dir.path().join("raw")).len(), 2);
@@ -80,7 +80,7 @@ fn a_kill_between_write_and_mark_leaves_duplicates_only() {
         for n in 0..4 {
             drop(store.put(vec![plain(n)]).await.unwrap());
         }
-        drain(&store, dir.path(), at("2026-11-20T09:00:00Z")).await.unwrap();
+        drain(&store, at("2026-11-20T09:00:00Z")).await.unwrap();
         drop(store);
         // As after a kill: the object is there, its mark is not.
         let connection = rusqlite::Connection::open(dir.path().join("store.db")).unwrap();
@@ -88,7 +88,7 @@ fn a_kill_between_write_and_mark_leaves_duplicates_only() {
         drop(connection);
         let store = SqliteStore::open(dir.path(), [1; 4]).unwrap();
         drop(store.put(vec![plain(4)]).await.unwrap());
-        drain(&store, dir.path(), at("2026-11-20T11:00:00Z")).await.unwrap();
+        drain(&store, at("2026-11-20T11:00:00Z")).await.unwrap();
         let mut events = lines(dir.path());
         assert_eq!(events.len(), 9, "four of them twice");
         events.sort_by_key(|event| event.event_id);
@@ -105,10 +105,10 @@ fn a_full_disk_marks_nothing() {
         drop(store.put(vec![plain(1)]).await.unwrap());
         // A file where the folder should be.
         fs::write(dir.path().join("raw"), b"").unwrap();
-        let error = drain(&store, dir.path(), at("2026-11-20T09:00:00Z")).await.unwrap_err();
+        let error = drain(&store, at("2026-11-20T09:00:00Z")).await.unwrap_err();
         assert!(error.is_retryable(), "{error}");
         assert_eq!(store.reader().counts().await.unwrap(), (1, 1));
         fs::remove_file(dir.path().join("raw")).unwrap();
-        assert_eq!(drain(&store, dir.path(), at("2026-11-20T09:00:00Z")).await.unwrap().events, 1);
+        assert_eq!(drain(&store, at("2026-11-20T09:00:00Z")).await.unwrap().events, 1);
     });
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use ingest::ErrorKind;
-use ingest::store::EventSink;
 use ingest::store::sqlite::SqliteStore;
+use ingest::store::{Appended, EventSink, EventStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::conformance::plain;
+use crate::conformance::{change, entity, plain};
 use crate::rig::{Backend, Req, Rig, json, run};
 
 fn open(dir: &TempDir) -> SqliteStore {
@@ -139,10 +139,163 @@ fn a_failed_commit_acknowledges_nobody_and_the_next_goes_on() {
         for result in futures::future::join_all(puts).await {
             assert_eq!(result.unwrap_err().kind(), ErrorKind::Unavailable);
         }
-        assert!(!store.has_failed());
+        assert_eq!(store.failure(), None);
         other.execute_batch("drop trigger stop").unwrap();
         drop(store.put(vec![plain(30)]).await.unwrap());
         let batches = store.reader().batches(0, usize::MAX).await.unwrap();
         assert_eq!(batches.iter().map(|batch| (batch.seq, batch.events)).collect::<Vec<_>>(), [(1, 1), (2, 1)]);
+    });
+}
+
+#[test]
+fn work_that_always_fails_goes_alone() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        drop(store.put(vec![plain(1)]).await.unwrap());
+        let other = Connection::open(dir.path().join("store.db")).unwrap();
+        other
+            .execute_batch(
+                "create trigger stop before insert on states when new.id = 'bad' begin select raise(abort, 'no'); end",
+            )
+            .unwrap();
+        for round in 0..3 {
+            // Handed over at once, so that they share a commit with the one that fails.
+            let appends = (0..20).map(|n| {
+                let name = if n == 7 { "bad".to_owned() } else { format!("{round}-{n}") };
+                store.append(change(100 + 20 * round + n, &entity("red", &name), 0, "new"))
+            });
+            for (n, result) in futures::future::join_all(appends).await.into_iter().enumerate() {
+                match result {
+                    Ok(appended) => assert!(n != 7 && matches!(appended, Appended::Done(_)), "{n}: {appended:?}"),
+                    Err(error) => assert!(n == 7 && error.kind() == ErrorKind::Unavailable, "{n}: {error}"),
+                }
+            }
+        }
+        assert_eq!(store.failure(), None);
+        assert_eq!(store.reader().counts().await.unwrap().0, 1 + 3 * 19);
+    });
+}
+
+#[test]
+fn a_database_that_was_deleted_or_replaced_in_use_ends_the_store() {
+    for (file, replaced) in [("store.db", false), ("store.db-wal", false), ("store.db", true), ("store.db-wal", true)] {
+        run(async {
+            let dir = tempfile::tempdir().unwrap();
+            let store = open(&dir);
+            drop(store.put(vec![plain(1)]).await.unwrap());
+            let path = dir.path().join(file);
+            let bytes = std::fs::read(&path).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            if replaced {
+                std::fs::write(&path, bytes).unwrap();
+            }
+            for n in 2..5 {
+                let error = store.put(vec![plain(n)]).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Unknown, "{error}");
+            }
+            assert!(store.failure().unwrap().contains("deleted or replaced"), "{:?}", store.failure());
+        });
+    }
+}
+
+#[test]
+fn a_lost_database_is_missed_and_no_new_history_begun() {
+    run(async {
+        let (dir, _) = used().await;
+        let path = dir.path().join("store.db");
+        let lost = std::fs::read(&path).unwrap();
+        let refused = |dir: &TempDir, reason: &str| {
+            let error = SqliteStore::open(dir.path(), [3; 4]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unusable);
+            assert!(error.to_string().contains(reason) && error.to_string().contains("store.id"), "{error}");
+        };
+        std::fs::remove_file(&path).unwrap();
+        refused(&dir, "is gone");
+        assert!(!path.exists(), "a refusal makes nothing");
+        std::fs::write(&path, b"").unwrap();
+        refused(&dir, "is empty");
+        let (other, _) = (tempfile::tempdir().unwrap(), ());
+        drop(SqliteStore::open(other.path(), [9; 4]).unwrap());
+        std::fs::copy(other.path().join("store.db"), &path).unwrap();
+        refused(&dir, "is another store's");
+        std::fs::write(&path, &lost).unwrap();
+        assert_eq!(open(&dir).reader().counts().await.unwrap().0, 4);
+        // Whoever means to begin anew says so.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_file(dir.path().join("store.id")).unwrap();
+        assert_eq!(open(&dir).reader().counts().await.unwrap().0, 0);
+    });
+}
+
+#[test]
+fn a_locked_database_is_an_error_and_the_store_goes_on_after_it() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        drop(store.put(vec![plain(1)]).await.unwrap());
+        let other = Connection::open(dir.path().join("store.db")).unwrap();
+        other.execute_batch("begin immediate").unwrap();
+        let error = store.put(vec![plain(2)]).await.unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+        other.execute_batch("commit").unwrap();
+        drop(store.put(vec![plain(3)]).await.unwrap());
+        assert_eq!(store.failure(), None);
+    });
+}
+
+#[test]
+fn what_is_read_is_what_was_written_or_an_error() {
+    run(async {
+        let (dir, log) = used().await;
+        let (task, submission) = (log[0].entity_id.clone().unwrap(), log[2].event_id);
+        let (get, list) = (format!("/tasks/{task}"), "/tasks".to_owned());
+        let (history, submissions) = (format!("/tasks/{task}/history"), "/data?user_id=u".to_owned());
+        for (damage, path) in [
+            ("update states set state = replace(state, '\"b\"', '\"c\"')", &get),
+            ("update states set state = replace(state, '\"b\"', '\"c\"')", &list),
+            ("update states set version = 3", &get),
+            ("update states set deleted = 1", &get),
+            ("update versions set place = 0, seq = 1 where version = 2", &history),
+            ("update submissions set seq = 1", &submissions),
+        ] {
+            let copy = tempfile::tempdir().unwrap();
+            std::fs::copy(dir.path().join("store.db"), copy.path().join("store.db")).unwrap();
+            let rig = Rig::new(Backend::Sqlite(Arc::new(open(&copy)), copy), ingest::Settings::default());
+            assert_eq!(rig.api.handle(Req::get(path).received()).await.status(), 200, "{path}");
+            let connection = Connection::open(rig.backend.folder().unwrap().join("store.db")).unwrap();
+            assert_eq!(connection.execute(damage, []).unwrap(), 1);
+            assert_eq!(rig.api.handle(Req::get(path).received()).await.status(), 500, "{damage}: {path}");
+            let other = rig.api.handle(Req::get(&format!("/data/{submission}")).received()).await;
+            assert_eq!(other.status(), 200, "the rest is served");
+        }
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::copy(dir.path().join("store.db"), copy.path().join("store.db")).unwrap();
+        let connection = Connection::open(copy.path().join("store.db")).unwrap();
+        assert_eq!(connection.execute("update kept set answer = replace(answer, '201', '200')", []).unwrap(), 1);
+        let rig = Rig::new(Backend::Sqlite(Arc::new(open(&copy)), copy), ingest::Settings::default());
+        let again = Req::post("/data", r#"{"user_id":"u","message":"m"}"#).h("idempotency-key", "k");
+        assert_eq!(rig.api.handle(again.received()).await.status(), 500, "not done a second time");
+    });
+}
+
+#[test]
+fn a_database_of_version_one_is_migrated_and_read() {
+    run(async {
+        let (dir, log) = used().await;
+        let path = dir.path().join("store.db");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch(
+                "alter table states drop column checksum; alter table kept drop column checksum; pragma user_version = 1",
+            )
+            .unwrap();
+        std::fs::remove_file(dir.path().join("store.id")).unwrap();
+        let rig = Rig::new(Backend::Sqlite(Arc::new(open(&dir)), dir), ingest::Settings::default());
+        assert_eq!(rig.backend.log().await, log);
+        let path = format!("/tasks/{}", log[0].entity_id.clone().unwrap());
+        assert_eq!(rig.api.handle(Req::get(&path).received()).await.status(), 200);
+        assert_eq!(rig.api.handle(Req::put(&path, r#"{"task":"c"}"#).received()).await.status(), 200);
+        assert_eq!(std::fs::read_to_string(rig.backend.folder().unwrap().join("store.id")).unwrap(), "01010101\n");
     });
 }

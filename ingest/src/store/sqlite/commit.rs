@@ -3,7 +3,7 @@
 use event::{EventId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::member;
+use super::{checksum, member, read};
 use crate::receipt::Receipt;
 use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState};
 
@@ -67,17 +67,26 @@ pub enum Outcome {
     Relayed,
 }
 
+/// How much may be written to the write-ahead log before it is moved into the database, bytes, roughly.
+const CHECKPOINT_BYTES: usize = 16 << 20;
+/// What a change may write besides its line: a page each for its state, its index, its version, its kept answer.
+const CHANGE_BYTES: usize = 4 * 4_096;
+/// What a commit writes besides.
+const COMMIT_BYTES: usize = 2 * 4_096;
+
 /// The log: one connection, and the number of the next batch.
 #[derive(Debug)]
 pub struct Log {
     connection: Connection,
     next_seq: i64,
+    /// Bytes written since the last checkpoint, roughly.
+    unmoved: usize,
 }
 
 impl Log {
     pub fn open(connection: Connection) -> rusqlite::Result<Self> {
         let last: i64 = connection.query_row("select coalesce(max(seq), 0) from batches", [], |row| row.get(0))?;
-        Ok(Self { connection, next_seq: last + 1 })
+        Ok(Self { connection, next_seq: last + 1, unmoved: 0 })
     }
 
     /// Does all the work in one transaction; outcomes in the order of the work.
@@ -85,10 +94,25 @@ impl Log {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut batch = Batch::new(self.next_seq);
         let outcomes = work.map(|work| apply(&transaction, &mut batch, work)).collect::<rusqlite::Result<_>>()?;
-        batch.insert(&transaction)?;
+        let written = batch.insert(&transaction)?;
         transaction.commit()?;
         self.next_seq += i64::from(batch.events > 0);
+        self.unmoved += written + batch.changes * CHANGE_BYTES + COMMIT_BYTES;
         Ok(outcomes)
+    }
+
+    /// Whether the write-ahead log has grown enough to be moved into the database.
+    pub fn is_due(&self) -> bool {
+        self.unmoved >= CHECKPOINT_BYTES
+    }
+
+    /// Moves the write-ahead log into the database, as far as nobody reads it.
+    ///
+    /// # Errors
+    /// The disk's; the log is then as it was. After a failed sync it is not known what the database's file holds.
+    pub fn checkpoint(&mut self) -> rusqlite::Result<()> {
+        self.unmoved = 0;
+        self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))
     }
 
     /// Whether no transaction is left open: a failed one was rolled back.
@@ -104,6 +128,7 @@ struct Batch {
     events: i64,
     first: EventId,
     last: EventId,
+    changes: usize,
     /// The latest time at which one of its changes was received.
     now: Option<Timestamp>,
 }
@@ -129,6 +154,7 @@ fn apply(transaction: &Transaction<'_>, batch: &mut Batch, work: &Work) -> rusql
 /// One change: checks what it expects, writes its rows, adds its line (I4, I5).
 fn append(transaction: &Transaction<'_>, batch: &mut Batch, change: &Change) -> rusqlite::Result<Appended> {
     batch.now = batch.now.max(Some(change.received_at));
+    batch.changes += 1;
     if let Some(known) = known_answer(transaction, change)? {
         return Ok(Appended::Known(known));
     }
@@ -140,19 +166,23 @@ fn append(transaction: &Transaction<'_>, batch: &mut Batch, change: &Change) -> 
         let answer =
             serde_json::to_string(&keep.kept).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         transaction
-            .prepare_cached("insert or replace into kept (scope, answer, expires_at) values (?1, ?2, ?3)")?
-            .execute(params![keep.scope, answer, keep.kept.expires_at])?;
+            .prepare_cached(
+                "insert or replace into kept (scope, answer, expires_at, checksum) values (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![
+                keep.scope,
+                answer,
+                keep.kept.expires_at,
+                checksum::of_kept(&keep.scope, &answer, keep.kept.expires_at)
+            ])?;
     }
     Ok(appended)
 }
 
 fn known_answer(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<Option<Kept>> {
     let Some(keep) = &change.keep else { return Ok(None) };
-    let answer: Option<String> = transaction
-        .prepare_cached("select answer from kept where scope = ?1 and expires_at > ?2")?
-        .query_row(params![keep.scope, change.received_at.micros()], |row| row.get(0))
-        .optional()?;
-    let kept: Option<Kept> = answer.and_then(|answer| serde_json::from_str(&answer).ok());
+    let kept = read::kept(transaction, &keep.scope, change.received_at.micros())
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     Ok(kept.filter(|kept| kept.event_id != change.line.id))
 }
 
@@ -176,8 +206,8 @@ fn append_state(
     let version = change.expected + 1;
     transaction
         .prepare_cached(
-            "insert or replace into states (tenant, kind, id, version, state, event_id, event_hash, deleted)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "insert or replace into states (tenant, kind, id, version, state, event_id, event_hash, deleted, checksum)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             tenant,
@@ -187,7 +217,15 @@ fn append_state(
             new.state.as_str(),
             change.line.id.as_bytes(),
             change.event_hash,
-            new.deleted
+            new.deleted,
+            checksum::of_state(
+                id,
+                version,
+                new.state.as_str(),
+                change.line.id.as_bytes(),
+                &change.event_hash,
+                new.deleted
+            )
         ])?;
     let place = batch.push(&change.line);
     transaction
@@ -222,6 +260,7 @@ impl Batch {
             events: 0,
             first: EventId::from_u128(u128::MAX),
             last: EventId::from_u128(0),
+            changes: 0,
             now: None,
         }
     }
@@ -236,9 +275,10 @@ impl Batch {
         self.events - 1
     }
 
-    fn insert(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    /// Writes the batch's row; how many bytes it has.
+    fn insert(&self, transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
         if self.events == 0 {
-            return Ok(());
+            return Ok(0);
         }
         let member =
             member::compress(&self.lines).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
@@ -254,7 +294,7 @@ impl Batch {
                 )?
                 .execute(params![now.micros()])?;
         }
-        Ok(())
+        Ok(member.len())
     }
 }
 

@@ -1,20 +1,28 @@
 //! Both ports on one machine: a SQLite database whose log is one gzip member per commit.
 
+mod checksum;
 mod commit;
+mod fault;
 mod member;
+mod name;
 mod outbox;
+mod place;
 mod read;
 mod reader;
 mod schema;
+mod standing;
 mod writer;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use event::{Event, Timestamp};
 
 use self::commit::{Change, Line, Outcome, Work};
+use self::place::Place;
+use self::standing::Standing;
 use self::writer::Writer;
 use super::{Append, Appended, EntityRef, EventSink, EventStore, Kept, ListQuery, Listed, Stored};
 use crate::error::{Error, ErrorKind, Result};
@@ -38,16 +46,19 @@ pub struct SqliteStore {
     folder: PathBuf,
     reader: SqliteReader,
     writer: Writer,
+    standing: Arc<Standing>,
     _lock: File,
 }
 
 impl SqliteStore {
     /// Opens the store in a data folder; creates it, or migrates an earlier version's.
     ///
-    /// `random` names a new store; an existing one keeps its name.
+    /// `random` names a new store; an existing one keeps its name. A folder that had a store never gets a new one in its
+    /// place: what was acknowledged would seem never to have been.
     ///
     /// # Errors
-    /// Another process has it open, a later version wrote it, it is no Daybook database, or the disk refuses.
+    /// Another process has it open, a later version wrote it, it is no Daybook database, it is gone or not the one that
+    /// was there, or the disk refuses.
     pub fn open(folder: &Path, random: [u8; 4]) -> Result<Self> {
         let unusable = |what: &str, error: std::io::Error| {
             Error::new(ErrorKind::Unusable, format!("cannot {what} {}", folder.display())).with_source(error)
@@ -55,15 +66,24 @@ impl SqliteStore {
         files::create_folder_durably(folder).map_err(|error| unusable("create", error))?;
         let lock = lock(folder)?;
         let path = folder.join(FILE);
+        let known = name::known(folder)?;
+        if known.is_some() && schema::is_empty(&path)? {
+            return Err(name::refusal(folder, "is empty"));
+        }
         let connection = schema::open_writer(&path, &event::hex(&random))?;
+        let reader = SqliteReader::open(folder)?;
+        if known.as_deref().is_some_and(|known| known != reader.store_id()) {
+            return Err(name::refusal(folder, "is another store's"));
+        }
         // The file's name in its folder must survive a power cut, too.
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unusable("sync", error))?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            reader: SqliteReader::open(folder)?,
-            writer: Writer::start(connection)?,
-            _lock: lock,
-        })
+        files::sync_folder(folder).map_err(|error| unusable("sync", error))?;
+        if known.is_none() {
+            name::remember(folder, reader.store_id())?;
+        }
+        let place = Place::of(&path).map_err(|error| unusable("find the store in", error))?;
+        let standing = Arc::new(Standing::default());
+        let writer = Writer::start(connection, place, Arc::clone(&standing))?;
+        Ok(Self { folder: folder.to_owned(), reader, writer, standing, _lock: lock })
     }
 
     /// Whether a data folder has a store.
@@ -76,9 +96,29 @@ impl SqliteStore {
         &self.reader
     }
 
-    /// Whether the writer has stopped because it no longer knows what is on disk: nothing more will be acknowledged.
-    pub fn has_failed(&self) -> bool {
-        self.writer.has_failed()
+    /// Why nothing more will be acknowledged, once it is not known any more what is on disk.
+    pub fn failure(&self) -> Option<&str> {
+        let panicked = self.writer.has_failed().then_some("its writer has panicked");
+        self.standing.ended().or(panicked)
+    }
+
+    /// Writes a file of the folder durably. After a failed sync the store acknowledges nothing more.
+    ///
+    /// # Errors
+    /// The disk's; the file is then not there, unless the sync of its folder failed.
+    pub(crate) async fn write_file(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
+        let path = self.folder.join(key);
+        let written = tokio::task::spawn_blocking(move || files::write_durably(&path, &bytes)).await;
+        let error = match written.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let lost = files::is_lost_sync(&error);
+        if lost {
+            self.standing.end(format!("{key} could not be synced: {error}"));
+        }
+        let kind = if lost { ErrorKind::Unknown } else { ErrorKind::Unavailable };
+        Err(Error::new(kind, format!("cannot write {key}")).with_source(error))
     }
 }
 
@@ -110,7 +150,7 @@ impl EventStore for SqliteStore {
     async fn append(&self, append: Append) -> Result<Appended> {
         match self.writer.run(Work::Append(Box::new(Change::from(append)))).await? {
             Outcome::Appended(appended) => Ok(appended),
-            _ => Err(writer::stopped()),
+            _ => Err(self.standing.stopped()),
         }
     }
 
@@ -130,11 +170,7 @@ impl EventStore for SqliteStore {
     }
 
     async fn set_aside(&self, key: &str, body: &[u8]) -> Result<()> {
-        let (path, body) = (self.folder.join(key), body.to_vec());
-        let written = tokio::task::spawn_blocking(move || files::write_durably(&path, &body)).await;
-        written
-            .unwrap_or_else(|error| Err(std::io::Error::other(error)))
-            .map_err(|error| Error::new(ErrorKind::Unavailable, format!("cannot write {key}")).with_source(error))
+        self.write_file(key, body.to_vec()).await
     }
 
     async fn read_aside(&self, key: &str) -> Result<Option<Vec<u8>>> {
@@ -154,7 +190,7 @@ impl EventSink for SqliteStore {
         }
         match self.writer.run(Work::Put(events.iter().map(Line::of).collect())).await? {
             Outcome::Put(receipts) => Ok(receipts),
-            _ => Err(writer::stopped()),
+            _ => Err(self.standing.stopped()),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The log as the relay and `verify` read it: batch by batch, in the order of the commits.
 
-use event::{Event, EventId};
+use event::Event;
 use rusqlite::{OptionalExtension, params};
 
 use super::commit::{Outcome, Work};
-use super::{SqliteReader, SqliteStore, member, read, writer};
+use super::{SqliteReader, SqliteStore, member, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{EntityRef, Stored};
 
@@ -88,14 +88,7 @@ impl SqliteReader {
                 params![after.tenant, after.kind, after.id, i64::try_from(limit).unwrap_or(i64::MAX)],
                 |row| {
                     let entity = EntityRef { tenant: row.get(0)?, kind: row.get(1)?, id: row.get(2)? };
-                    let stored = Stored {
-                        version: row.get(3)?,
-                        state: event::domain::State::from_canonical(row.get(4)?),
-                        event_id: EventId::from_bytes(row.get(5)?),
-                        event_hash: row.get(6)?,
-                        deleted: row.get(7)?,
-                    };
-                    Ok((entity, stored))
+                    Ok((entity, read::stored(row, 3)?))
                 },
             )
         })
@@ -147,7 +140,7 @@ impl SqliteStore {
     pub async fn mark_relayed(&self, first_seq: i64, last_seq: i64, key: String) -> Result<()> {
         match self.writer.run(Work::Relayed { first_seq, last_seq, key }).await? {
             Outcome::Relayed => Ok(()),
-            _ => Err(writer::stopped()),
+            _ => Err(self.standing.stopped()),
         }
     }
 }

@@ -7,7 +7,7 @@ use event::{Event, EventId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
-use super::member;
+use super::{checksum, member};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{EntityRef, Item, Kept, ListOf, ListQuery, Listed, Stored};
 
@@ -21,32 +21,52 @@ pub const LONGEST_REQUEST: u128 = 15 * 60 * 1_000;
 pub fn load(connection: &Connection, entity: &EntityRef) -> Result<Option<Stored>> {
     let row = connection
         .prepare_cached(
-            "select version, state, event_id, event_hash, deleted from states where tenant = ?1 and kind = ?2 and id = ?3",
+            "select version, state, event_id, event_hash, deleted, checksum from states
+             where tenant = ?1 and kind = ?2 and id = ?3",
         )
         .and_then(|mut statement| {
-            let row = |row: &rusqlite::Row<'_>| {
-                Ok(Stored {
-                    version: row.get(0)?,
-                    state: State::from_canonical(row.get(1)?),
-                    event_id: EventId::from_bytes(row.get(2)?),
-                    event_hash: row.get(3)?,
-                    deleted: row.get(4)?,
-                })
-            };
+            let row = |row: &rusqlite::Row<'_>| Ok((stored(row, 0)?, row.get(5)?));
             statement.query_row(params![entity.tenant, entity.kind, entity.id], row).optional()
         });
-    row.map_err(failed)
+    row.map_err(failed)?.map(|(stored, checksum)| sound(&entity.id, stored, checksum)).transpose()
+}
+
+/// A state's row from column `at` on.
+pub fn stored(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Stored> {
+    Ok(Stored {
+        version: row.get(at)?,
+        state: State::from_canonical(row.get(at + 1)?),
+        event_id: EventId::from_bytes(row.get(at + 2)?),
+        event_hash: row.get(at + 3)?,
+        deleted: row.get(at + 4)?,
+    })
+}
+
+/// The state, if it is what was written.
+fn sound(id: &str, stored: Stored, checksum: Option<i64>) -> Result<Stored> {
+    let Stored { version, state, event_id, event_hash, deleted } = &stored;
+    let own = checksum::of_state(id, *version, state.as_str(), event_id.as_bytes(), event_hash, *deleted);
+    match checksum {
+        Some(checksum) if checksum != own => Err(damaged(format!("the state of {id} is damaged"))),
+        _ => Ok(stored),
+    }
 }
 
 pub fn kept(connection: &Connection, scope: &str, now: i64) -> Result<Option<Kept>> {
-    let answer: Option<String> = connection
-        .prepare_cached("select answer from kept where scope = ?1 and expires_at > ?2")
-        .and_then(|mut statement| statement.query_row(params![scope, now], |row| row.get(0)).optional())
+    let row: Option<(String, i64, Option<i64>)> = connection
+        .prepare_cached("select answer, expires_at, checksum from kept where scope = ?1")
+        .and_then(|mut statement| {
+            statement.query_row(params![scope], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+        })
         .map_err(failed)?;
-    answer
-        .map(|answer| serde_json::from_str(&answer))
-        .transpose()
-        .map_err(|error| Error::new(ErrorKind::Corrupt, "a kept answer is damaged").with_source(error))
+    let Some((answer, expires_at, checksum)) = row else { return Ok(None) };
+    if checksum.is_some_and(|checksum| checksum != checksum::of_kept(scope, &answer, expires_at)) {
+        return Err(damaged("a kept answer is damaged"));
+    }
+    if expires_at <= now {
+        return Ok(None);
+    }
+    serde_json::from_str(&answer).map(Some).map_err(|error| damaged("a kept answer is damaged").with_source(error))
 }
 
 pub fn history(connection: &Connection, entity: &EntityRef, after: i64, limit: usize) -> Result<Vec<Event>> {
@@ -54,14 +74,21 @@ pub fn history(connection: &Connection, entity: &EntityRef, after: i64, limit: u
         let found = if after < 1 && limit > 0 { submission_event(connection, entity)? } else { None };
         return Ok(found.into_iter().collect());
     }
-    let places = rows(
+    let found = rows(
         connection,
-        "select seq, place from versions where tenant = ?1 and kind = ?2 and id = ?3 and version > ?4
+        "select seq, place, version from versions where tenant = ?1 and kind = ?2 and id = ?3 and version > ?4
          order by version limit ?5",
         params![entity.tenant, entity.kind, entity.id, after, i64::try_from(limit).unwrap_or(i64::MAX)],
-        place,
+        |row| Ok((place(row)?, row.get::<_, i64>(2)?)),
     )?;
-    events_at(connection, &places)
+    let (places, versions): (Vec<Place>, Vec<i64>) = found.into_iter().unzip();
+    let events = events_at(connection, &places)?;
+    for (event, version) in events.iter().zip(versions) {
+        if event.entity_id.as_deref() != Some(&entity.id) || event.entity_version != Some(version) {
+            return Err(misplaced(event, &format!("version {version} of {}", entity.id)));
+        }
+    }
+    Ok(events)
 }
 
 pub fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Listed>> {
@@ -70,15 +97,19 @@ pub fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Listed>> {
         ListOf::States { kind, filters } => list_states(connection, query, kind, filters, limit),
         ListOf::Submissions { user_id } => {
             let before = query.before.as_deref().map_or(Ok([0xff; 16]), id_bytes)?;
-            let places = rows(
+            let found = rows(
                 connection,
-                "select seq, place from submissions where tenant = ?1 and user_id = ?2 and id < ?3
+                "select seq, place, id from submissions where tenant = ?1 and user_id = ?2 and id < ?3
                  order by id desc limit ?4",
                 params![query.tenant, user_id, before, limit],
-                place,
+                |row| Ok((place(row)?, EventId::from_bytes(row.get(2)?))),
             )?;
-            let listed = |event: Event| Listed { id: event.event_id.to_string(), item: Item::Event(Box::new(event)) };
-            Ok(events_at(connection, &places)?.into_iter().map(listed).collect())
+            let (places, ids): (Vec<Place>, Vec<EventId>) = found.into_iter().unzip();
+            let listed = |(event, id): (Event, EventId)| match event.event_id == id {
+                true => Ok(Listed { id: id.to_string(), item: Item::Event(Box::new(event)) }),
+                false => Err(misplaced(&event, &format!("submission {id}"))),
+            };
+            events_at(connection, &places)?.into_iter().zip(ids).map(listed).collect()
         }
     }
 }
@@ -90,7 +121,9 @@ fn list_states(
     filters: &[(&'static str, String)],
     limit: i64,
 ) -> Result<Vec<Listed>> {
-    let mut sql = "select id, state from states where tenant = ? and kind = ? and deleted = 0".to_owned();
+    let mut sql =
+        "select id, version, state, event_id, event_hash, deleted, checksum from states where tenant = ? and kind = ? and deleted = 0"
+            .to_owned();
     let mut values = vec![Value::from(query.tenant.clone()), Value::from(kind.to_owned())];
     for (name, value) in filters {
         // `name` is one of the code's own words, so it may stand in the statement.
@@ -103,9 +136,14 @@ fn list_states(
     }
     sql.push_str(" order by id desc limit ?");
     values.push(Value::from(limit));
-    rows(connection, &sql, params_from_iter(values), |row| {
-        Ok(Listed { id: row.get(0)?, item: Item::State(State::from_canonical(row.get(1)?)) })
-    })
+    let found = rows(connection, &sql, params_from_iter(values), |row| {
+        Ok((row.get::<_, String>(0)?, stored(row, 1)?, row.get(6)?))
+    })?;
+    let listed = |(id, stored, checksum): (String, Stored, Option<i64>)| {
+        let Stored { state, .. } = sound(&id, stored, checksum)?;
+        Ok(Listed { id, item: Item::State(state) })
+    };
+    found.into_iter().map(listed).collect()
 }
 
 /// A submission has no row of its own: its id is its event's, and batches say which ids they span.
@@ -160,6 +198,14 @@ pub fn batch_lines(connection: &Connection, seq: i64) -> Result<Vec<u8>> {
 fn decode(line: &[u8], seq: i64) -> Result<Event> {
     Event::from_line(line)
         .map_err(|error| Error::new(ErrorKind::Corrupt, format!("a line of batch {seq}")).with_source(error))
+}
+
+fn misplaced(event: &Event, of: &str) -> Error {
+    damaged(format!("event {} stands in the place of {of}", event.event_id))
+}
+
+fn damaged(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Corrupt, what)
 }
 
 fn place(row: &rusqlite::Row<'_>) -> rusqlite::Result<Place> {

@@ -72,6 +72,10 @@ const MIGRATIONS: &[&str] = &["
         first_seq integer not null,
         key text not null
     ) strict;
+", "
+    -- A page of SQLite's has no checksum: these rows have one of their own. Rows of version 1 have none until they change.
+    alter table states add column checksum integer;
+    alter table kept add column checksum integer;
 "];
 
 /// Opens the one connection that writes; creates or migrates the database first.
@@ -82,7 +86,31 @@ pub fn open_writer(path: &Path, store_id: &str) -> Result<Connection> {
     connection
         .execute("insert or ignore into meta (name, value) values ('store_id', ?1)", params![store_id])
         .map_err(|error| unusable(path, error))?;
+    settle(&connection, path)?;
     Ok(connection)
+}
+
+/// Whether the database holds nothing at all, not even tables: as after a file was cut to nothing.
+pub fn is_empty(path: &Path) -> Result<bool> {
+    let connection = open_reader(path)?;
+    let tables: i64 = connection
+        .query_row("select count(*) from sqlite_schema", [], |row| row.get(0))
+        .map_err(|error| unusable(path, error))?;
+    Ok(tables == 0)
+}
+
+/// Moves whatever an earlier process left in the write-ahead log into the database, and empties the log.
+///
+/// That process may have ended because a sync of the log had failed. What it wrote is then in memory and maybe not on
+/// disk, and no later sync would tell: commits that followed in the same log would be lost with it in a power cut (I1).
+fn settle(connection: &Connection, path: &Path) -> Result<()> {
+    let busy: i64 = connection
+        .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))
+        .map_err(|error| unusable(path, error))?;
+    match busy {
+        0 => Ok(()),
+        _ => Err(Error::new(ErrorKind::InUse, format!("{} is being read by another process", path.display()))),
+    }
 }
 
 /// Checks that a database is Daybook's and of this version.
@@ -115,7 +143,8 @@ fn configure(connection: &Connection, path: &Path) -> Result<()> {
     // FULL: a power cut after a commit loses nothing (I1). WAL with NORMAL lost every acknowledged row of such a test.
     connection
         .execute_batch(
-            "pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 4000;
+            // Checkpoints are the writer's: one of SQLite's own would keep its failed sync to itself.
+            "pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 0;
              pragma journal_size_limit = 67108864; pragma temp_store = memory;",
         )
         .and_then(|()| connection.busy_timeout(Duration::from_secs(5)))

@@ -2,13 +2,17 @@
 //!
 //! A request that comes alone is committed at once; requests that come while a commit is under way share the next one.
 
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::commit::{Log, Outcome, Work};
+use super::fault::Fault;
+use super::place::Place;
 use super::read::LONGEST_REQUEST;
+use super::standing::Standing;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Most jobs that wait for the writer; one more is refused as unavailable.
@@ -27,34 +31,37 @@ struct Job {
 pub struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    standing: Arc<Standing>,
 }
 
 impl Writer {
-    /// Starts the thread on its connection.
-    pub fn start(connection: Connection) -> Result<Self> {
+    /// Starts the thread on its connection, to the database at `place`.
+    pub fn start(connection: Connection, place: Place, standing: Arc<Standing>) -> Result<Self> {
         let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
             Error::new(ErrorKind::Unusable, "cannot start the store's writer").with_source(error)
         };
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let mut log = Log::open(connection).map_err(|error| unusable(error.into()))?;
+        let log = Log::open(connection).map_err(|error| unusable(error.into()))?;
+        let desk = Desk { log, place, standing: Arc::clone(&standing) };
         let thread = std::thread::Builder::new()
             .name("daybook-writer".to_owned())
-            .spawn(move || run(&mut log, queue))
+            .spawn(move || desk.run(queue))
             .map_err(|error| unusable(error.into()))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), standing })
     }
 
     /// Has the work done; returns once it is durable.
     pub async fn run(&self, work: Work) -> Result<Outcome> {
         let (reply, answer) = oneshot::channel();
-        let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
+        let jobs = self.jobs.as_ref().filter(|_| self.standing.ended().is_none());
+        let jobs = jobs.ok_or_else(|| self.standing.stopped())?;
         jobs.try_send(Job { work, reply }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 Error::new(ErrorKind::Unavailable, "the store has more waiting than it can hold")
             }
-            mpsc::error::TrySendError::Closed(_) => stopped(),
+            mpsc::error::TrySendError::Closed(_) => self.standing.stopped(),
         })?;
-        answer.await.map_err(|_| stopped())?
+        answer.await.map_err(|_| self.standing.stopped())?
     }
 
     /// Whether the writer has stopped because it no longer knows what is on disk.
@@ -74,57 +81,100 @@ impl Drop for Writer {
     }
 }
 
-pub fn stopped() -> Error {
-    Error::new(ErrorKind::Unknown, "the store's writer has stopped; restart to open the log anew")
+/// Where the writer's thread works.
+struct Desk {
+    log: Log,
+    place: Place,
+    standing: Arc<Standing>,
 }
 
-fn run(log: &mut Log, mut queue: mpsc::Receiver<Job>) {
-    let mut held = None;
-    while let Some(first) = held.take().or_else(|| queue.blocking_recv()) {
-        let (mut jobs, mut events, mut bytes) = (Vec::new(), 0, 0);
-        let start = first.work.millis();
-        let mut next = Some(first);
-        while let Some(job) = next {
-            // A submission is looked for in batches whose ids are near its own: a clock that leaps begins a new one.
-            if job.work.millis().zip(start).is_some_and(|(own, start)| own.abs_diff(start) > LONGEST_REQUEST / 2) {
-                held = Some(job);
-                break;
+impl Desk {
+    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut held = None;
+        while let Some(first) = held.take().or_else(|| queue.blocking_recv()) {
+            let (jobs, next) = batch(first, &mut queue);
+            held = next;
+            if self.standing.ended().is_none() {
+                self.commit(jobs);
             }
-            events += job.work.events();
-            bytes += job.work.bytes();
-            jobs.push(job);
-            next = if events < BATCH_EVENTS && bytes < BATCH_BYTES { queue.try_recv().ok() } else { None };
+            if self.standing.ended().is_none() && self.log.is_due() {
+                self.checkpoint();
+            }
+            if self.standing.ended().is_some() {
+                // Dropping the queue answers everyone who waits. The connection is left open: to close it would sync
+                // once more, and believe what that says.
+                std::mem::forget(self.log);
+                return;
+            }
         }
-        if !commit(log, jobs) {
-            // What a failed sync left on disk is unknown (I1): acknowledge nothing more. Dropping the queue answers
-            // everyone who waits.
-            return;
+    }
+
+    /// Commits the jobs and answers them. Ends the store's standing if it is not known whether they were committed.
+    fn commit(&mut self, jobs: Vec<Job>) {
+        let error = match self.log.commit(jobs.iter().map(|job| &job.work)) {
+            Ok(outcomes) => return self.acknowledge(jobs, outcomes),
+            Err(error) => error,
+        };
+        let fault = if self.log.is_clean() { Fault::of(&error) } else { Fault::LostSync };
+        let alone = jobs.len() == 1;
+        tracing::error!(%error, ?fault, jobs = jobs.len(), "a commit failed");
+        let kind = match fault {
+            Fault::Work | Fault::Damage if !alone => {
+                // One of them spoils it for all: each on its own, so that only that one has to go without.
+                return jobs.into_iter().for_each(|job| match self.standing.ended() {
+                    None => self.commit(vec![job]),
+                    Some(_) => drop(job),
+                });
+            }
+            Fault::LostSync => {
+                self.standing.end(format!("a commit could not be synced: {error}"));
+                ErrorKind::Unknown
+            }
+            Fault::Damage => ErrorKind::Corrupt,
+            Fault::Disk | Fault::Work => ErrorKind::Unavailable,
+        };
+        for job in jobs {
+            let error = Error::new(kind, format!("the store could not commit: {error}"));
+            drop(job.reply.send(Err(error)));
+        }
+        if fault == Fault::Disk {
+            // What the write-ahead log holds may be all that keeps the disk full: once moved, its room is used again.
+            self.checkpoint();
+        }
+    }
+
+    /// Answers jobs that were committed, unless that was to files that nobody will find again.
+    fn acknowledge(&mut self, jobs: Vec<Job>, outcomes: Vec<Outcome>) {
+        if let Some(path) = self.place.missing() {
+            return self.standing.end(format!("{} was deleted or replaced while it was in use", path.display()));
+        }
+        // A client that has gone needs no answer; its change is durable all the same.
+        jobs.into_iter().zip(outcomes).for_each(|(job, outcome)| drop(job.reply.send(Ok(outcome))));
+    }
+
+    fn checkpoint(&mut self) {
+        let Err(error) = self.log.checkpoint() else { return };
+        tracing::warn!(%error, "the write-ahead log could not be moved into the database");
+        if Fault::of(&error) == Fault::LostSync {
+            self.standing.end(format!("the database could not be synced: {error}"));
         }
     }
 }
 
-/// Commits the jobs and answers them; false if it is not known whether they were committed.
-fn commit(log: &mut Log, jobs: Vec<Job>) -> bool {
-    match log.commit(jobs.iter().map(|job| &job.work)) {
-        Ok(outcomes) => {
-            // A client that has gone needs no answer; its change is durable all the same.
-            jobs.into_iter().zip(outcomes).for_each(|(job, outcome)| drop(job.reply.send(Ok(outcome))));
-            true
+/// The next commit's jobs: the first and what has arrived meanwhile. One that must not share it is given back.
+fn batch(first: Job, queue: &mut mpsc::Receiver<Job>) -> (Vec<Job>, Option<Job>) {
+    let (mut jobs, mut events, mut bytes) = (Vec::new(), 0, 0);
+    let start = first.work.millis();
+    let mut next = Some(first);
+    while let Some(job) = next {
+        // A submission is looked for in batches whose ids are near its own: a clock that leaps begins a new one.
+        if job.work.millis().zip(start).is_some_and(|(own, start)| own.abs_diff(start) > LONGEST_REQUEST / 2) {
+            return (jobs, Some(job));
         }
-        Err(error) => {
-            let known = log.is_clean() && !lost_sync(&error);
-            tracing::error!(%error, known, "a commit failed");
-            let kind = if known { ErrorKind::Unavailable } else { ErrorKind::Unknown };
-            for job in jobs {
-                let error = Error::new(kind, format!("the store could not commit: {error}"));
-                drop(job.reply.send(Err(error)));
-            }
-            known
-        }
+        events += job.work.events();
+        bytes += job.work.bytes();
+        jobs.push(job);
+        next = if events < BATCH_EVENTS && bytes < BATCH_BYTES { queue.try_recv().ok() } else { None };
     }
-}
-
-/// Whether the error means that written pages may or may not have reached the disk.
-fn lost_sync(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::DatabaseCorrupt))
+    (jobs, None)
 }

@@ -1,0 +1,72 @@
+//! Whether the database is still the files that were opened.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The database and its write-ahead log, as they were when the store was opened.
+///
+/// What is written to a file that was deleted or replaced is gone with the process: nobody else can find it.
+#[derive(Debug)]
+pub struct Place {
+    files: Vec<(PathBuf, (u64, u64))>,
+}
+
+impl Place {
+    /// Remembers the files of an open database.
+    ///
+    /// # Errors
+    /// One of them is not there.
+    pub fn of(database: &Path) -> io::Result<Self> {
+        let files = [database.to_owned(), wal(database)];
+        let files = files.into_iter().map(|path| identity(&path).map(|identity| (path, identity)));
+        Ok(Self { files: files.collect::<io::Result<_>>()? })
+    }
+
+    /// The first file that is not the one that was opened any more. Costs two calls of `stat`.
+    pub fn missing(&self) -> Option<&Path> {
+        let gone = self.files.iter().find(|(path, opened)| identity(path).ok() != Some(*opened));
+        gone.map(|(path, _)| path.as_path())
+    }
+}
+
+/// The write-ahead log of a database.
+fn wal(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// Device and inode.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_deleted_or_replaced_is_missed() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("store.db");
+        assert!(Place::of(&database).is_err());
+        for change in [
+            |path: &Path| fs::remove_file(path).unwrap(),
+            |path: &Path| {
+                fs::write(path.with_extension("new"), "").unwrap();
+                fs::rename(path.with_extension("new"), path).unwrap();
+            },
+        ] {
+            for file in [database.clone(), wal(&database)] {
+                fs::write(&database, "").unwrap();
+                fs::write(wal(&database), "").unwrap();
+                let place = Place::of(&database).unwrap();
+                assert_eq!(place.missing(), None);
+                change(&file);
+                assert_eq!(place.missing(), Some(file.as_path()));
+            }
+        }
+    }
+}
