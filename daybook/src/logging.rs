@@ -1,6 +1,6 @@
 //! What the program says on standard error: its logs, and in one line why a command was not done.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 
@@ -18,12 +18,14 @@ pub fn start(filter: &str) -> Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        // It would say so on standard error, and panic if that cannot be done either: as on a full disk.
+        .log_internal_errors(false)
         .try_init()
         .map_err(|error| Failure::new(format!("cannot start logging: {error}")))
 }
 
 /// Says why nothing was done.
-#[expect(clippy::print_stderr, reason = "the command's own word to its user")]
 pub fn complain(failure: &Failure) {
-    eprintln!("daybook: {failure}");
+    // Where nobody can be told, the exit status has to do.
+    let _ = writeln!(std::io::stderr(), "daybook: {failure}");
 }

@@ -8,6 +8,7 @@ mod cli;
 mod crash;
 mod damage;
 mod edge;
+mod faults;
 mod house;
 mod kills;
 mod octokit;

@@ -6,6 +6,9 @@ use std::path::Path;
 use super::ledger::{Attempt, Line};
 use crate::support::{Logged, raw_events, table_rows};
 
+/// The `User-Agent` of requests that stand in no ledger: they ask whether a server is there.
+pub const PROBE: &str = "probe";
+
 /// What was compared.
 #[derive(Debug, Default)]
 #[expect(dead_code, reason = "printed")]
@@ -15,6 +18,7 @@ pub struct Sums {
     pub unknown: u64,
     pub unknown_but_logged: u64,
     pub not_sent: u64,
+    pub refused_by_the_store: u64,
     pub purposes_with_key: u64,
     pub repeated: u64,
     pub types: BTreeMap<String, u64>,
@@ -30,6 +34,7 @@ enum Heard<'a> {
 pub fn check(lines: &[Line], data: &Path) -> Sums {
     let rows = table_rows(data);
     check_table(&rows, data);
+    let rows: Vec<Logged> = rows.into_iter().filter(|row| row.user_agent.as_deref() != Some(PROBE)).collect();
     let (attempts, heard) = sort(lines);
     let mut events: HashMap<&str, Vec<&Logged>> = HashMap::new();
     for row in &rows {
@@ -42,6 +47,7 @@ pub fn check(lines: &[Line], data: &Path) -> Sums {
     }
     let mut sums = Sums { events: rows.len() as u64, ..Sums::default() };
     rows.iter().for_each(|row| *sums.types.entry(row.event_type.clone()).or_default() += 1);
+    sums.refused_by_the_store = lines.iter().filter(|line| matches!(line, Line::Unrecorded { .. })).count() as u64;
     for (name, attempt) in &attempts {
         let found = events.get(name).map(Vec::as_slice).unwrap_or_default();
         match (heard.get(name), found) {
@@ -79,7 +85,7 @@ fn check_purposes(
         let of_purpose = || names.iter().filter_map(|name| events.get(name)).flatten();
         let changes = of_purpose().filter(|event| event.is_change()).count();
         let answer = names.iter().find_map(|name| match heard.get(name) {
-            Some(Heard::Answer { status, .. }) => Some(*status),
+            Some(Heard::Answer { status, .. }) if *status < 500 => Some(*status),
             _ => None,
         });
         let done = answer.is_some_and(|status| status < 300);
@@ -114,6 +120,7 @@ fn sort(lines: &[Line]) -> (BTreeMap<&str, &Attempt>, HashMap<&str, Heard<'_>>) 
             Line::Answered { name, status, event_id } => {
                 heard.insert(name.as_str(), Heard::Answer { status: *status, event_id }).is_some()
             }
+            Line::Unrecorded { name } => heard.insert(name.as_str(), Heard::Nothing { sent: true }).is_some(),
             Line::Lost { name, sent } => heard.insert(name.as_str(), Heard::Nothing { sent: *sent }).is_some(),
         };
         assert!(!earlier, "a ledger says twice {line:?}");

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use event::sha256_hex;
 
 use super::ledger::{Attempt, Ledger};
-use crate::support::{Http, Lost, Random, Reply, Request, eventually};
+use crate::support::{Http, Lost, Place, Random, Reply, Request, eventually};
 
 /// What makes the test binary a client: `address id seed folder`.
-pub const ORDERS: &str = "DAYBOOK_TEST_LEDGER_CLIENT";
+const ORDERS: &str = "DAYBOOK_TEST_LEDGER_CLIENT";
+/// Processes that send requests.
+const CLIENTS: u64 = 2;
 /// Threads of a client.
 const THREADS: u64 = 4;
 /// How long a request is repeated before the client gives up on the server.
@@ -49,11 +51,47 @@ fn ledger_client() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// Lets a client end; it finishes what it is doing first.
-pub fn stop(client: &mut Child) {
-    drop(client.stdin.take());
-    let code = eventually(PATIENCE, "the client ends", || client.try_wait().unwrap());
-    assert!(code.success(), "a client failed: {code}");
+/// Clients in processes of their own; killed when dropped.
+pub struct Clients(Vec<Child>);
+
+impl Clients {
+    /// Starts them; their ledgers are written beside the data folder of `place`.
+    pub fn start(place: &Place, address: SocketAddr, random: &mut Random) -> Self {
+        Self((0..CLIENTS).map(|id| start(place, address, id, random.next())).collect())
+    }
+
+    /// Lets them end; each finishes what it is doing first, for which a server must be there.
+    pub fn finish(mut self) {
+        for client in &mut self.0 {
+            drop(client.stdin.take());
+        }
+        for client in &mut self.0 {
+            let code = eventually(PATIENCE, "the client ends", || client.try_wait().unwrap());
+            assert!(code.success(), "a client failed: {code}");
+        }
+    }
+}
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        for client in &mut self.0 {
+            // Gone already, unless the test has failed.
+            let _ = client.kill();
+            let _ = client.wait();
+        }
+    }
+}
+
+/// The test binary once more, as a client: see [`ledger_client`].
+fn start(place: &Place, address: SocketAddr, id: u64, seed: u64) -> Child {
+    let orders = format!("{address} {id} {seed} {}", place.beside("").display());
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "crash::client::ledger_client", "--nocapture", "--test-threads=1"])
+        .env(ORDERS, orders)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 struct Client {
@@ -164,8 +202,10 @@ impl Client {
             match outcome {
                 Ok(reply) if reply.status < 500 => return Some(reply),
                 Ok(reply) if !keyed => return Some(reply),
-                _ => assert!(begun.elapsed() < PATIENCE, "the server does not come back"),
+                Ok(_) => thread::sleep(Duration::from_millis(10)),
+                Err(_) => {}
             }
+            assert!(begun.elapsed() < PATIENCE, "the server does not come back");
         }
     }
 

@@ -15,6 +15,8 @@ pub enum Line {
     Sent(Attempt),
     /// The answer.
     Answered { name: String, status: u16, event_id: String },
+    /// The answer said that the request could not be recorded, or that it is not known whether it was.
+    Unrecorded { name: String },
     /// There was none: nobody was there to send to, or it is not known what became of the request.
     Lost { name: String, sent: bool },
 }
@@ -56,6 +58,7 @@ impl Ledger {
     pub fn heard(&mut self, name: &str, outcome: &Result<Reply, Lost>) {
         let name = name.to_owned();
         self.write(&match outcome {
+            Ok(reply) if reply.status == 503 && reply.header("daybook-event-id").is_none() => Line::Unrecorded { name },
             Ok(reply) => Line::Answered { name, status: reply.status, event_id: reply.event_id() },
             Err(lost) => Line::Lost { name, sent: *lost == Lost::Unknown },
         });

@@ -4,16 +4,17 @@
 //! end must agree with that, request by request (I1, I2, I3, I4, I6). `DAYBOOK_TEST_CYCLES` sets how often the server is
 //! killed (50), `DAYBOOK_TEST_SEED` repeats a run's choices.
 
-mod audit;
-mod client;
-mod ledger;
+pub mod audit;
+pub mod client;
+pub mod ledger;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use self::client::Clients;
 use crate::support::{Place, Random, Server, daybook, own_loopback, program};
 
 /// A server that relays so often that kills meet the relay, too.
@@ -28,8 +29,6 @@ const EVERY_KIND: &[&str] = &[
     "request.rejected",
     "request.replayed",
 ];
-/// Processes that send requests.
-const CLIENTS: u64 = 2;
 /// What a cycle may take on a busy machine.
 const CYCLE: Duration = Duration::from_secs(10);
 
@@ -43,7 +42,7 @@ fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
 
     let mut server = Server::start_at(&data, &format!("{}:0", own_loopback()), SERVER);
     let address = server.address();
-    let mut clients = Clients((0..CLIENTS).map(|id| start_client(&place, address, id, random.next())).collect());
+    let clients = Clients::start(&place, address, &mut random);
     let mut slowest = server.ready_in();
     for cycle in 0..cycles {
         sleep(Duration::from_millis(random.between(40, 450)));
@@ -54,7 +53,7 @@ fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
         slowest = slowest.max(server.ready_in());
         assert!(begun.elapsed() < limit, "{cycle} cycles took {:?}", begun.elapsed());
     }
-    clients.0.iter_mut().for_each(client::stop);
+    clients.finish();
     server.terminate();
 
     daybook(&data, &["compact"]).done();
@@ -64,19 +63,6 @@ fn nothing_acknowledged_is_lost_and_nothing_happens_twice() {
     assert!(cycles < 20 || sums.unknown > 0, "no kill met a request: {sums:?}");
     for kind in EVERY_KIND {
         assert!(cycles < 20 || sums.types.contains_key(*kind), "no {kind}: {sums:?}");
-    }
-}
-
-/// The clients' processes; killed when dropped.
-struct Clients(Vec<Child>);
-
-impl Drop for Clients {
-    fn drop(&mut self) {
-        for client in &mut self.0 {
-            // Gone already, unless the test has failed.
-            let _ = client.kill();
-            let _ = client.wait();
-        }
     }
 }
 
@@ -105,16 +91,4 @@ fn kill_soon(command: &mut Command, after_ms: u64) {
     sleep(Duration::from_millis(after_ms));
     let _ = child.kill();
     child.wait().unwrap();
-}
-
-/// The test binary once more, as a client: see [`client::ledger_client`].
-fn start_client(place: &Place, address: SocketAddr, id: u64, seed: u64) -> Child {
-    let orders = format!("{address} {id} {seed} {}", place.beside("").display());
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::client::ledger_client", "--nocapture", "--test-threads=1"])
-        .env(client::ORDERS, orders)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
 }

@@ -113,6 +113,26 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The exit status, if it ends by itself within the limit. Never by a panic (I9).
+    pub fn ended_within(&mut self, limit: Duration) -> Option<i32> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(!self.log().contains("panicked"), "I9: {}", self.log());
+                return Some(status.code().unwrap_or(-1));
+            }
+            if begun.elapsed() >= limit {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// SIGKILL.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
