@@ -12,5 +12,6 @@ mod faults;
 mod house;
 mod kills;
 mod octokit;
+mod power;
 mod stop;
 mod support;

@@ -44,22 +44,27 @@ impl Server {
                 None => command.env_remove(name),
             };
         }
-        let log = File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        Self::ready(data, command)
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        Self::ready(command, &data.with_extension("log"))
     }
 
     /// Starts a server at an address.
     #[track_caller]
     pub fn start_at(data: &Path, listen: &str, args: &[&str]) -> Self {
-        Self::ready(data, Self::command(data, listen, args))
+        Self::start_logging(data, listen, args, &data.with_extension("log"))
+    }
+
+    /// Starts a server whose log goes to this file.
+    #[track_caller]
+    pub fn start_logging(data: &Path, listen: &str, args: &[&str], log: &Path) -> Self {
+        Self::ready(Self::command(data, listen, args), log)
     }
 
     #[track_caller]
-    fn ready(data: &Path, mut command: Command) -> Self {
-        let begun = Instant::now();
-        let log = data.with_extension("log");
-        let mut child = command.spawn().unwrap();
+    fn ready(mut command: Command, log: &Path) -> Self {
+        let (begun, log) = (Instant::now(), log.to_owned());
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let mut child = command.stderr(file).spawn().unwrap();
         let out = child.stdout.take().unwrap();
         let (send, first_line) = mpsc::channel();
         thread::spawn(move || {
@@ -78,12 +83,11 @@ impl Server {
         Self { child, address, ready_in: begun.elapsed(), log }
     }
 
-    /// The command that starts a server; its log goes to a file beside the data folder.
+    /// The command that starts a server; nobody hears its log.
     pub fn command(data: &Path, listen: &str, args: &[&str]) -> Command {
-        let log = File::options().create(true).append(true).open(data.with_extension("log")).unwrap();
         let mut command = program();
         command.arg("serve").arg("--data").arg(data).args(["--listen", listen, "--log", "warn"]).args(args);
-        command.stdout(Stdio::piped()).stderr(log);
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
         command
     }
 
