@@ -59,6 +59,7 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
     let (mut versions, mut folds) = chain::check(&view, reader.is_some().then_some(&before.entities));
     if let Some(reader) = &reader {
         report.add(durability(reader, &before, &view).await?);
+        report.add(soundness(reader, installation).await?);
         report.add(view.bodies(|body| installation.folder().join(body).is_file()));
         chain::check_kept(&view, &read_entities(reader).await?, Tombstones::Stay, &mut folds);
     }
@@ -123,6 +124,16 @@ async fn read_entities(reader: &SqliteReader) -> Result<HashMap<EntityRef, Store
         after = Some(last.clone());
         entities.extend(page);
     }
+}
+
+/// I1: the store holds what was written to it.
+async fn soundness(reader: &SqliteReader, installation: &Installation) -> Result<Check> {
+    let mut check = Check::new("I1", "the store holds what was written to it: each page, row and place");
+    let folder = installation.folder().to_owned();
+    let found = reader.soundness(move |key| folder.join(key).is_file()).await?;
+    check.checked = found.events;
+    check.offender = found.offender;
+    Ok(check)
 }
 
 /// I1: every event that the store has relayed is in the table or in a raw object.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Lost, Place, Request, Server, daybook, raw_objects, rewrite_raw, text};
+use crate::support::{Lost, Place, Random, Request, Server, daybook, raw_objects, rewrite_raw, text};
 
 /// An installation with one task of three versions and a few submissions.
 struct Intact {
@@ -192,6 +192,65 @@ fn a_data_file_that_was_damaged_is_named() {
     }
     assert!(damaged > 0);
     daybook(&intact.data(), &["verify"]).refuses(".parquet");
+}
+
+/// Everything in a database, or nothing if it cannot be read: rows as text, table by table.
+fn dump(path: &Path) -> Option<Vec<String>> {
+    let store = Connection::open(path).ok()?;
+    let mut found = Vec::new();
+    for (table, key) in [
+        ("meta", "name"),
+        ("batches", "seq"),
+        ("states", "tenant, kind, id"),
+        ("versions", "tenant, kind, id, version"),
+        ("submissions", "tenant, user_id, id"),
+        ("kept", "scope"),
+        ("objects", "last_seq"),
+    ] {
+        let mut statement = store.prepare(&format!("select * from {table} order by {key}")).ok()?;
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).ok()?;
+        while let Some(row) = rows.next().ok()? {
+            let cells = (0..columns).map(|index| format!("{:?}", row.get_ref(index).unwrap()));
+            found.push(format!("{table}: {}", cells.collect::<Vec<_>>().join(", ")));
+        }
+    }
+    Some(found)
+}
+
+#[test]
+fn a_bit_that_was_flipped_anywhere_in_the_database() {
+    let flips = std::env::var("DAYBOOK_TEST_CYCLES").map_or(60, |flips| flips.parse().expect("a number"));
+    let mut random = Random::of_test("flipped bits");
+    let intact = Intact::compacted();
+    let path = intact.data().join("store.db");
+    let (sound, rows) = (fs::read(&path).unwrap(), dump(&path).unwrap());
+    let mut harmless = 0;
+    for _ in 0..flips {
+        let mut bytes = sound.clone();
+        let at = usize::try_from(random.between(0, bytes.len() as u64)).unwrap();
+        bytes[at] ^= 1 << random.between(0, 8);
+        fs::write(&path, &bytes).unwrap();
+        let ran = daybook(&intact.data(), &["verify"]);
+        let shown = format!("byte {at}: {ran:?}");
+        match ran.code {
+            // Named: by a check that does not hold, or in the one line that says what cannot be read.
+            1 => assert!(ran.out.contains("BROKEN: ") || ran.err.lines().count() == 1, "{shown}"),
+            0 => {
+                let found = dump(&path).unwrap_or_default();
+                let other = found.iter().zip(&rows).find(|(found, row)| found != row);
+                assert!(other.is_none() && found.len() == rows.len(), "{other:?}: {shown}");
+                harmless += 1;
+            }
+            _ => panic!("{shown}"),
+        }
+        for leftover in ["store.db-wal", "store.db-shm"] {
+            let _ = fs::remove_file(intact.data().join(leftover));
+        }
+    }
+    eprintln!("{flips} bits of {} KiB: {harmless} in no row", sound.len() >> 10);
+    fs::write(&path, &sound).unwrap();
+    daybook(&intact.data(), &["verify"]).done();
 }
 
 #[test]

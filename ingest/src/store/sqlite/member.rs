@@ -16,6 +16,27 @@ const FIELD_ID: [u8; 2] = *b"DB";
 /// Ten fixed bytes, the extra fields' length, the field's id and length, the size.
 const HEADER: usize = 10 + 2 + 4 + 4;
 
+/// All of the header but the size.
+const FIXED: [u8; HEADER - 4] = [
+    // ID1, ID2, deflate, FEXTRA, no time, no extra flags, unknown system.
+    0x1f,
+    0x8b,
+    8,
+    4,
+    0,
+    0,
+    0,
+    0,
+    0,
+    255, //
+    8,
+    0,
+    FIELD_ID[0],
+    FIELD_ID[1],
+    4,
+    0,
+];
+
 /// Compresses lines, each of which ends with a line feed.
 ///
 /// # Errors
@@ -23,9 +44,8 @@ const HEADER: usize = 10 + 2 + 4 + 4;
 pub fn compress(lines: &[u8]) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| Error::new(ErrorKind::Unavailable, "compressing a batch").with_source(error);
     let mut out = Vec::with_capacity(HEADER + lines.len() / 3);
-    // ID1, ID2, deflate, FEXTRA, no time, no extra flags, unknown system.
-    out.extend_from_slice(&[0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255]);
-    out.extend_from_slice(&[8, 0, FIELD_ID[0], FIELD_ID[1], 4, 0, 0, 0, 0, 0]);
+    out.extend_from_slice(&FIXED);
+    out.extend_from_slice(&[0; 4]);
     let mut encoder = DeflateEncoder::new(out, Compression::new(1));
     encoder.write_all(lines).map_err(failed)?;
     let mut out = encoder.finish().map_err(failed)?;
@@ -37,6 +57,12 @@ pub fn compress(lines: &[u8]) -> Result<Vec<u8>> {
         .map_err(|error| Error::new(ErrorKind::Unavailable, "a batch over 4 GiB").with_source(error))?;
     out[HEADER - 4..HEADER].copy_from_slice(&size.to_le_bytes());
     Ok(out)
+}
+
+/// Whether a member's header is the one that [`compress`] makes. No checksum of gzip's covers it.
+pub fn is_own(member: &[u8]) -> bool {
+    let size = u32::try_from(member.len()).unwrap_or(u32::MAX);
+    member.len() >= HEADER && member[..HEADER - 4] == FIXED && member[HEADER - 4..HEADER] == size.to_le_bytes()
 }
 
 /// Inflates one member or several, checking every checksum.

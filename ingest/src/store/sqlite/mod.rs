@@ -10,6 +10,7 @@ mod place;
 mod read;
 mod reader;
 mod schema;
+mod soundness;
 mod standing;
 mod writer;
 
@@ -33,6 +34,7 @@ use crate::receipt::Receipt;
 pub use member::compress as compress_member;
 pub use outbox::Batch;
 pub use reader::SqliteReader;
+pub use soundness::Soundness;
 
 /// The database's file name within the data folder.
 const FILE: &str = "store.db";

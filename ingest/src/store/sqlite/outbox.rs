@@ -28,7 +28,8 @@ impl Batch {
         let damaged = |error: event::CodecError| {
             Error::new(ErrorKind::Corrupt, format!("a line of batch {}", self.seq)).with_source(error)
         };
-        let lines = member::inflate(&self.member)?;
+        let lines = member::inflate(&self.member)
+            .map_err(|error| Error::new(ErrorKind::Corrupt, format!("batch {}", self.seq)).with_source(error))?;
         let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         lines.map(|line| Event::from_line(line).map_err(damaged)).collect()
     }

@@ -43,7 +43,7 @@ pub fn stored(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Stored> {
 }
 
 /// The state, if it is what was written.
-fn sound(id: &str, stored: Stored, checksum: Option<i64>) -> Result<Stored> {
+pub fn sound(id: &str, stored: Stored, checksum: Option<i64>) -> Result<Stored> {
     let Stored { version, state, event_id, event_hash, deleted } = &stored;
     let own = checksum::of_state(id, *version, state.as_str(), event_id.as_bytes(), event_hash, *deleted);
     match checksum {
@@ -204,7 +204,7 @@ fn misplaced(event: &Event, of: &str) -> Error {
     damaged(format!("event {} stands in the place of {of}", event.event_id))
 }
 
-fn damaged(what: impl Into<String>) -> Error {
+pub fn damaged(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::Corrupt, what)
 }
 

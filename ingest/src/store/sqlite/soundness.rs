@@ -1,0 +1,199 @@
+//! Whether the database holds what was written to it: every page, row and checksum looked at.
+
+use event::domain::submission;
+use event::{Event, EventId};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Batch, SqliteReader, checksum, member, read};
+use crate::error::{ErrorKind, Result};
+
+/// Bytes of batches that are read at a time.
+const PAGE: usize = 16 << 20;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Soundness {
+    /// How many events were looked at.
+    pub events: u64,
+    /// The first thing that is not what was written.
+    pub offender: Option<String>,
+}
+
+/// How many rows must tell of the events so far.
+#[derive(Debug, Default, Clone, Copy)]
+struct Told {
+    last_seq: i64,
+    versions: i64,
+    submissions: i64,
+}
+
+impl SqliteReader {
+    /// Looks at the whole database: pages and indexes, every event and the rows that say where it stands, every state,
+    /// kept answer and mark of the relay.
+    ///
+    /// Also holds while a server runs. Memory: a page of batches. `is_there` says whether a raw object is.
+    ///
+    /// # Errors
+    /// The disk's. What can be read and is wrong is an offender.
+    pub async fn soundness(&self, is_there: impl Fn(&str) -> bool + Send + 'static) -> Result<Soundness> {
+        let mut found = Soundness::default();
+        let result = self.look_at_all(&mut found, is_there).await;
+        match result {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                found.offender.get_or_insert(error.to_string());
+                Ok(found)
+            }
+            Err(error) => Err(error),
+            Ok(()) => Ok(found),
+        }
+    }
+
+    async fn look_at_all(&self, found: &mut Soundness, is_there: impl Fn(&str) -> bool + Send + 'static) -> Result<()> {
+        self.read(pages).await?;
+        let store_id = self.store_id().to_owned();
+        self.read(move |connection| marks(connection, &store_id, is_there)).await?;
+        self.read(states).await?;
+        self.read(kept).await?;
+        let mut told = Told::default();
+        loop {
+            let batches = self.batches(told.last_seq, PAGE).await?;
+            if batches.is_empty() {
+                break;
+            }
+            let (next, events) = self.read(move |connection| places(connection, &batches, told)).await?;
+            told = next;
+            found.events += events;
+        }
+        self.read(move |connection| sums(connection, told)).await
+    }
+}
+
+/// SQLite's own look at its pages, indexes and constraints.
+fn pages(connection: &Connection) -> Result<()> {
+    let said: String = connection.query_row("pragma integrity_check(1)", [], |row| row.get(0)).map_err(read::failed)?;
+    if said == "ok" { Ok(()) } else { Err(read::damaged(format!("store.db: {}", said.replace('\n', " ")))) }
+}
+
+/// The relay's marks follow each other, and name objects that are there, of the batches that they are about.
+fn marks(connection: &Connection, store_id: &str, is_there: impl Fn(&str) -> bool) -> Result<()> {
+    let marks = read::rows(connection, "select first_seq, last_seq, key from objects order by last_seq", [], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
+    })?;
+    let mut before: Option<i64> = None;
+    for (first, last, key) in marks {
+        let named = key.ends_with(&format!("/{store_id}-{first:012}-{last:012}.ndjson.gz"));
+        if !named || !is_there(&key) || first > last || before.is_some_and(|before| first != before + 1) {
+            return Err(read::damaged(format!("the raw object {key:?} is not there as it was marked")));
+        }
+        before = Some(last);
+    }
+    Ok(())
+}
+
+fn states(connection: &Connection) -> Result<()> {
+    let mut statement = connection
+        .prepare("select id, version, state, event_id, event_hash, deleted, checksum from states")
+        .map_err(read::failed)?;
+    let mut rows = statement.query([]).map_err(read::failed)?;
+    while let Some(row) = rows.next().map_err(read::failed)? {
+        let row = (|| Ok((row.get::<_, String>(0)?, read::stored(row, 1)?, row.get(6)?)))();
+        let (id, stored, checksum) = row.map_err(read::failed)?;
+        read::sound(&id, stored, checksum)?;
+    }
+    Ok(())
+}
+
+fn kept(connection: &Connection) -> Result<()> {
+    let mut statement =
+        connection.prepare("select scope, answer, expires_at, checksum from kept").map_err(read::failed)?;
+    let mut rows = statement.query([]).map_err(read::failed)?;
+    while let Some(row) = rows.next().map_err(read::failed)? {
+        let row = (|| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?)))();
+        let (scope, answer, expires_at, checksum): (_, _, _, Option<i64>) = row.map_err(read::failed)?;
+        if checksum.is_some_and(|checksum| checksum != checksum::of_kept(&scope, &answer, expires_at)) {
+            return Err(read::damaged(format!("the answer kept under {scope} is damaged")));
+        }
+    }
+    Ok(())
+}
+
+/// Each batch is whole, and each of its events stands where its row says.
+fn places(connection: &Connection, batches: &[Batch], mut told: Told) -> Result<(Told, u64)> {
+    let mut count = 0;
+    for batch in batches {
+        told.last_seq = batch.seq;
+        let events = batch.decode()?;
+        count += events.len() as u64;
+        is_whole(connection, batch, &events)?;
+        for (place, event) in (0_i64..).zip(&events) {
+            let row = match event {
+                event if event.event_type == submission::SUBMITTED => {
+                    told.submissions += 1;
+                    submission_place(connection, event)?
+                }
+                event if event.state_after.is_some() => {
+                    told.versions += 1;
+                    version_place(connection, event)?
+                }
+                _ => continue,
+            };
+            if row != Some((batch.seq, place)) {
+                return Err(read::damaged(format!("the store has lost the place of event {}", event.event_id)));
+            }
+        }
+    }
+    Ok((told, count))
+}
+
+fn is_whole(connection: &Connection, batch: &Batch, events: &[Event]) -> Result<()> {
+    let span: (i64, [u8; 16], [u8; 16]) = connection
+        .prepare_cached("select events, first_id, last_id from batches where seq = ?1")
+        .and_then(|mut statement| {
+            statement.query_row(params![batch.seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        })
+        .map_err(read::failed)?;
+    let first = events.iter().map(|event| event.event_id).min().unwrap_or_default();
+    let last = events.iter().map(|event| event.event_id).max().unwrap_or_default();
+    let own = (i64::try_from(events.len()).unwrap_or(i64::MAX), *first.as_bytes(), *last.as_bytes());
+    let hashes = events.iter().all(|event| event.compute_hash() == event.event_hash);
+    match span == own && hashes && member::is_own(&batch.member) {
+        true => Ok(()),
+        false => Err(read::damaged(format!("batch {} is damaged", batch.seq))),
+    }
+}
+
+fn version_place(connection: &Connection, event: &Event) -> Result<Option<(i64, i64)>> {
+    connection
+        .prepare_cached("select seq, place from versions where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4")
+        .and_then(|mut statement| {
+            let key = params![event.tenant, event.entity_type, event.entity_id, event.entity_version];
+            statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .map_err(read::failed)
+}
+
+fn submission_place(connection: &Connection, event: &Event) -> Result<Option<(i64, i64)>> {
+    let id: &EventId = &event.event_id;
+    connection
+        .prepare_cached("select seq, place from submissions where tenant = ?1 and user_id = ?2 and id = ?3")
+        .and_then(|mut statement| {
+            let key = params![event.tenant, event.user_id.as_deref().unwrap_or_default(), id.as_bytes()];
+            statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .map_err(read::failed)
+}
+
+/// No row tells of an event that is not there.
+fn sums(connection: &Connection, told: Told) -> Result<()> {
+    for (table, expected) in [("versions", told.versions), ("submissions", told.submissions)] {
+        let count: i64 = connection
+            .query_row(&format!("select count(*) from {table} where seq <= ?1"), params![told.last_seq], |row| {
+                row.get(0)
+            })
+            .map_err(read::failed)?;
+        if count != expected {
+            return Err(read::damaged(format!("{table} has {count} rows for {expected} events")));
+        }
+    }
+    Ok(())
+}
