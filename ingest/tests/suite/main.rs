@@ -22,5 +22,6 @@ mod relay;
 mod rig;
 mod secrets;
 mod server;
+mod simulation;
 mod sqlite;
 mod tasks;
