@@ -94,6 +94,18 @@ pub struct Settings {
     /// How often committed events become raw objects [default: 1s]
     #[arg(long, global = true, env = "DAYBOOK_RELAY_EVERY", value_name = "DURATION", help_heading = "Server")]
     pub relay_every: Option<String>,
+    /// How long the store keeps events that the raw log has, days; 0 for ever [default: 30]
+    #[arg(long, global = true, env = "DAYBOOK_EVENT_RETENTION_DAYS", value_name = "DAYS", help_heading = "Server")]
+    pub event_retention_days: Option<u32>,
+    /// How long it keeps submissions, days; 0 for ever [default: 0]
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_SUBMISSION_RETENTION_DAYS",
+        value_name = "DAYS",
+        help_heading = "Server"
+    )]
+    pub submission_retention_days: Option<u32>,
     /// How often the server looks whether a compaction is worth it [default: 1m]
     #[arg(long, global = true, env = "DAYBOOK_COMPACT_EVERY", value_name = "DURATION", help_heading = "Compactor")]
     pub compact_every: Option<String>,

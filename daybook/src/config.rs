@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use compactor::Limits;
 use ingest::http::auth::ApiKey;
+use ingest::local::retention::Retention;
 use ingest::settings;
 
 use crate::cli::{Cli, Command, Settings};
@@ -43,6 +44,8 @@ pub struct Config {
     pub mask: Vec<String>,
     /// How often the relay runs.
     pub relay_every: Duration,
+    /// How long the store keeps what.
+    pub retention: Retention,
     /// How often the compactor looks.
     pub compact_every: Duration,
     /// Bytes that the compactor's rows may take.
@@ -84,6 +87,10 @@ impl Config {
             max_requests: at_least_one("max-requests", given.max_requests.or(from_file.max_requests).unwrap_or(1_024))?,
             mask: given.mask.or(from_file.mask).unwrap_or_default(),
             relay_every: duration("relay-every", given.relay_every.or(from_file.relay_every), "1s")?,
+            retention: Retention {
+                events: days(given.event_retention_days.or(from_file.event_retention_days), 30),
+                submissions: days(given.submission_retention_days.or(from_file.submission_retention_days), 0),
+            },
             compact_every: duration("compact-every", given.compact_every.or(from_file.compact_every), "1m")?,
             memory: size("memory", given.memory.or(from_file.memory), "512MiB")?,
             limits: limits(given.max_line.or(from_file.max_line))?,
@@ -146,6 +153,12 @@ fn duration(name: &str, text: Option<String>, default: &str) -> Result<Duration>
 
 fn at_least_one(name: &str, number: usize) -> Result<usize> {
     if number == 0 { Err(Failure::new(format!("{name} must be at least 1"))) } else { Ok(number) }
+}
+
+/// So many days; none for zero, which stands for ever.
+fn days(given: Option<u32>, default: u32) -> Option<Duration> {
+    let days = given.unwrap_or(default);
+    (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 60 * 60))
 }
 
 fn limits(max_line: Option<String>) -> Result<Limits> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use compactor::{Compaction, Lake, Options, Summary};
 use event::{EventIds, Timestamp};
 use ingest::http::cursor::Cursors;
-use ingest::local::relay;
 use ingest::local::server::{self, Capacity};
+use ingest::local::{relay, retention};
 use ingest::store::sqlite::SqliteStore;
 use ingest::{Api, Parts, Settings, System};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -26,6 +26,8 @@ use crate::questions::Questions;
 
 /// How often the table is kept up, if it is compacted more often: microseconds.
 const UPKEEP_EVERY: i64 = 3_600_000_000;
+/// How often it is looked whether events have had their time.
+const RETENTION_EVERY: Duration = Duration::from_secs(15 * 60);
 /// How often it is looked whether the store still knows what is on disk.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
@@ -45,6 +47,8 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let address = listener.local_addr().map_err(Failure::while_("ask for the address"))?;
     let (stop, stopped) = watch::channel(());
     let relay = tokio::spawn(relay_loop(Arc::clone(&store), installation.clone(), config.clone(), stopped.clone()));
+    let retention = retention_loop(Arc::clone(&store), installation.clone(), config.retention, stopped.clone());
+    let retention = background.handle().spawn(retention);
     let compactor = background.handle().spawn(compact_loop(installation.clone(), config.clone(), stopped));
     let signals = Signals::receive().map_err(Failure::while_("receive signals"))?;
     print(format!("Daybook is ready at http://{address}\n").as_bytes())?;
@@ -53,8 +57,8 @@ pub async fn run(config: Config) -> Result<ExitCode> {
         return Err(Failure::new(format!("{reason}; nothing was acknowledged after that: start again")));
     }
     drop(stop);
-    // Both loops end by themselves; a panic in one has been logged and loses nothing that is durable.
-    let _ = tokio::join!(relay, compactor);
+    // The loops end by themselves; a panic in one has been logged and loses nothing that is durable.
+    let _ = tokio::join!(relay, retention, compactor);
     relay::drain(&store, installation.now()).await.map_err(|error| {
         Failure::new(format!(
             "stopped, but not all events were relayed; the store has them for the next start: {error}"
@@ -170,6 +174,39 @@ async fn relay_loop(
         }
         if let Err(error) = relay::drain(&store, installation.now()).await {
             tracing::error!(%error, "the relay failed; it goes on with the next run");
+        }
+    }
+}
+
+/// Removes from the store what has had its time.
+async fn retention_loop(
+    store: Arc<SqliteStore>,
+    installation: Installation,
+    retention: retention::Retention,
+    mut stopped: watch::Receiver<()>,
+) {
+    let mut ticks = tokio::time::interval(RETENTION_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        // Dropped in the middle, the next run goes on from the last commit.
+        let removed = tokio::select! {
+            removed = retention::remove(&store, retention, installation.now()) => removed,
+            _ = stopped.changed() => return,
+        };
+        match removed {
+            Ok(removed) if removed.events > 0 => {
+                tracing::info!(
+                    events = removed.events,
+                    batches = removed.batches,
+                    "removed events that the raw log has"
+                );
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "old events could not be removed; it goes on with the next run"),
         }
     }
 }

@@ -80,7 +80,11 @@ impl Api {
         entries.truncate(limit);
         let last = entries.last().filter(|_| more).map(|entry| entry.version.to_string());
         let next = last.map(|last| self.next_page(call, &list, limit, &last));
-        let extra = [("id", Value::from(entity.id.as_str())), ("complete", Value::from(complete))];
+        let mut extra = vec![("id", Value::from(entity.id.as_str())), ("complete", Value::from(complete))];
+        if !complete {
+            // Where the rest is.
+            extra.push(("query", Value::from("entity_history")));
+        }
         Ok(read(page::answer(&entries, next.as_ref(), &extra)))
     }
 

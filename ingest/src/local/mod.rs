@@ -1,4 +1,5 @@
 //! What one machine needs besides the store: the relay and the HTTP server.
 
 pub mod relay;
+pub mod retention;
 pub mod server;

@@ -19,6 +19,7 @@ mod limits;
 mod paging;
 mod problems;
 mod relay;
+mod retention;
 mod rig;
 mod secrets;
 mod server;

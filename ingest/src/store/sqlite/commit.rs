@@ -3,6 +3,7 @@
 use event::{EventId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::retention::Removal;
 use super::{checksum, member, read};
 use crate::receipt::Receipt;
 use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState};
@@ -57,6 +58,8 @@ pub enum Work {
     Put(Vec<Line>),
     /// Note that the batches from `first_seq` to `last_seq` stand in the raw object `key`.
     Relayed { first_seq: i64, last_seq: i64, key: String },
+    /// Remove events that have had their time.
+    Remove(Box<Removal>),
 }
 
 /// What came of it. Receipts in here are given out after the commit only.
@@ -65,6 +68,7 @@ pub enum Outcome {
     Appended(Appended),
     Put(Vec<Receipt>),
     Relayed,
+    Removed,
 }
 
 /// How much may be written to the write-ahead log before it is moved into the database, bytes, roughly.
@@ -147,6 +151,10 @@ fn apply(transaction: &Transaction<'_>, batch: &mut Batch, work: &Work) -> rusql
                 .prepare_cached("insert or ignore into objects (last_seq, first_seq, key) values (?1, ?2, ?3)")?
                 .execute(params![last_seq, first_seq, key])?;
             Ok(Outcome::Relayed)
+        }
+        Work::Remove(removal) => {
+            batch.changes += removal.size().0;
+            removal.apply(transaction).map(|()| Outcome::Removed)
         }
     }
 }
@@ -304,7 +312,7 @@ impl Work {
         match self {
             Self::Append(_) => 1,
             Self::Put(lines) => lines.len(),
-            Self::Relayed { .. } => 0,
+            Self::Relayed { .. } | Self::Remove(_) => 0,
         }
     }
 
@@ -313,7 +321,7 @@ impl Work {
         let first = match self {
             Self::Append(change) => Some(change.line.id),
             Self::Put(lines) => lines.first().map(|line| line.id),
-            Self::Relayed { .. } => None,
+            Self::Relayed { .. } | Self::Remove(_) => None,
         };
         first.map(|id| id.as_u128() >> 80)
     }
@@ -324,6 +332,7 @@ impl Work {
             Self::Append(change) => change.line.json.len(),
             Self::Put(lines) => lines.iter().map(|line| line.json.len()).sum(),
             Self::Relayed { .. } => 0,
+            Self::Remove(removal) => removal.size().1,
         }
     }
 }

@@ -9,6 +9,7 @@ mod outbox;
 mod place;
 mod read;
 mod reader;
+mod retention;
 mod schema;
 mod soundness;
 mod standing;
@@ -34,6 +35,7 @@ use crate::receipt::Receipt;
 pub use member::compress as compress_member;
 pub use outbox::Batch;
 pub use reader::SqliteReader;
+pub use retention::{Due, Holding, Removal};
 pub use soundness::Soundness;
 
 /// The database's file name within the data folder.

@@ -1,9 +1,10 @@
 //! The log as the relay and `verify` read it: batch by batch, in the order of the commits.
 
-use event::Event;
-use rusqlite::{OptionalExtension, params};
+use event::{Event, EventId};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::commit::{Outcome, Work};
+use super::retention::{self, REMOVED_ID};
 use super::{SqliteReader, SqliteStore, member, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{EntityRef, Stored};
@@ -54,25 +55,7 @@ impl SqliteReader {
     /// # Errors
     /// The database's.
     pub async fn batches(&self, after: i64, bytes: usize) -> Result<Vec<Batch>> {
-        self.read(move |connection| {
-            let mut statement = connection
-                .prepare_cached("select seq, events, member from batches where seq > ?1 order by seq")
-                .map_err(read::failed)?;
-            let mut rows = statement.query(params![after]).map_err(read::failed)?;
-            let (mut batches, mut gathered) = (Vec::new(), 0);
-            while gathered < bytes {
-                let Some(row) = rows.next().map_err(read::failed)? else { break };
-                let batch = (|| {
-                    let events: i64 = row.get(1)?;
-                    Ok(Batch { seq: row.get(0)?, events: events.unsigned_abs(), member: row.get(2)? })
-                })()
-                .map_err(read::failed)?;
-                gathered += batch.member.len();
-                batches.push(batch);
-            }
-            Ok(batches)
-        })
-        .await
+        self.read(move |connection| batches(connection, after, bytes)).await
     }
 
     /// Entities that have a state, in the order of tenant, kind and id, after `after`; at most `limit`.
@@ -97,19 +80,26 @@ impl SqliteReader {
     }
 
     /// The first entity whose versions are not all placed in the log: its history or a moment of it could not be read.
+    /// Versions whose events have had their time and were removed need no place.
     ///
     /// # Errors
     /// The database's.
     pub async fn first_unplaced(&self) -> Result<Option<EntityRef>> {
         self.read(|connection| {
+            let removed: Option<EventId> = retention::mark(connection, REMOVED_ID)?.and_then(|id| id.parse().ok());
             let row =
                 |row: &rusqlite::Row<'_>| Ok(EntityRef { tenant: row.get(0)?, kind: row.get(1)?, id: row.get(2)? });
-            let unplaced = "select tenant, kind, id from states as s where s.version <> (
+            let unplaced = "select tenant, kind, id from states as s where (
                                 select count(*) from versions as v join batches as b on b.seq = v.seq
                                 where v.tenant = s.tenant and v.kind = s.kind and v.id = s.id
-                                    and v.version between 1 and s.version and v.place < b.events)
-                            limit 1";
-            connection.query_row(unplaced, [], row).optional().map_err(read::failed)
+                                    and v.version between 1 and s.version and v.place < b.events
+                            ) <> s.version - case when ?1 is null then 0 else coalesce(
+                                (select min(version) - 1 from versions as v
+                                where v.tenant = s.tenant and v.kind = s.kind and v.id = s.id),
+                                case when s.event_id <= ?1 then s.version else 0 end
+                            ) end limit 1";
+            let removed = removed.map(|id| *id.as_bytes());
+            connection.query_row(unplaced, params![removed], row).optional().map_err(read::failed)
         })
         .await
     }
@@ -131,6 +121,26 @@ impl SqliteReader {
         })
         .await
     }
+}
+
+/// The batches after `after`, in order, until `bytes` of members are gathered.
+pub fn batches(connection: &Connection, after: i64, bytes: usize) -> Result<Vec<Batch>> {
+    let mut statement = connection
+        .prepare_cached("select seq, events, member from batches where seq > ?1 order by seq")
+        .map_err(read::failed)?;
+    let mut rows = statement.query(params![after]).map_err(read::failed)?;
+    let (mut batches, mut gathered) = (Vec::new(), 0);
+    while gathered < bytes {
+        let Some(row) = rows.next().map_err(read::failed)? else { break };
+        let batch = (|| {
+            let events: i64 = row.get(1)?;
+            Ok(Batch { seq: row.get(0)?, events: events.unsigned_abs(), member: row.get(2)? })
+        })()
+        .map_err(read::failed)?;
+        gathered += batch.member.len();
+        batches.push(batch);
+    }
+    Ok(batches)
 }
 
 impl SqliteStore {

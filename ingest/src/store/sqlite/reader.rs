@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use event::EventId;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::retention::{self, REMOVED_ID};
 use super::{FILE, read, schema};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -54,12 +55,13 @@ impl SqliteReader {
                 .optional()
                 .map_err(read::failed)?
                 .flatten();
-            Ok(last.map(EventId::from_bytes))
+            let removed = retention::mark(connection, REMOVED_ID)?.and_then(|id| id.parse().ok());
+            Ok(last.map(EventId::from_bytes).max(removed))
         })
         .await
     }
 
-    /// Runs a read on a connection of its own, off the async threads.
+    /// Runs a read on a connection of its own, off the async threads. All of it sees the database at one moment.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
@@ -72,13 +74,16 @@ impl SqliteReader {
 }
 
 impl Connections {
-    fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    fn with<T>(&self, task: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
             None => schema::open_reader(&self.path)?,
         };
-        let result = read(&connection);
+        let result = match connection.unchecked_transaction() {
+            Ok(transaction) => task(&transaction),
+            Err(error) => Err(read::failed(error)),
+        };
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         result
     }

@@ -4,7 +4,8 @@ use event::domain::submission;
 use event::{Event, EventId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Batch, SqliteReader, checksum, member, read};
+use super::retention::is_change;
+use super::{Batch, Holding, SqliteReader, checksum, member, outbox, read};
 use crate::error::{ErrorKind, Result};
 
 /// Bytes of batches that are read at a time.
@@ -25,6 +26,8 @@ struct Told {
     last_seq: i64,
     versions: i64,
     submissions: i64,
+    /// Up to where events had been removed when it was begun to count.
+    removed: [i64; 2],
 }
 
 impl SqliteReader {
@@ -54,18 +57,28 @@ impl SqliteReader {
         self.read(move |connection| marks(connection, &store_id, is_there)).await?;
         self.read(states).await?;
         self.read(kept).await?;
-        let mut told = Told::default();
+        let mut told = Told { removed: self.read(removed).await?, ..Told::default() };
         loop {
-            let batches = self.batches(told.last_seq, PAGE).await?;
-            if batches.is_empty() {
-                break;
-            }
-            let (next, events) = self.read(move |connection| places(connection, &batches, told)).await?;
+            let page = self.read(move |connection| {
+                let batches = outbox::batches(connection, told.last_seq, PAGE)?;
+                let found = places(connection, &batches, told)?;
+                Ok((!batches.is_empty()).then_some(found))
+            });
+            let Some((next, events)) = page.await? else { break };
             told = next;
             found.events += events;
         }
-        self.read(move |connection| sums(connection, told)).await
+        self.read(move |connection| match told.removed == removed(connection)? {
+            true => sums(connection, told),
+            // Rows went while they were counted.
+            false => Ok(()),
+        })
+        .await
     }
+}
+
+fn removed(connection: &Connection) -> Result<[i64; 2]> {
+    Ok([Holding::Events.removed_to(connection)?, Holding::Submissions.removed_to(connection)?])
 }
 
 /// SQLite's own look at its pages, indexes and constraints.
@@ -131,7 +144,7 @@ fn places(connection: &Connection, batches: &[Batch], mut told: Told) -> Result<
                     told.submissions += 1;
                     submission_place(connection, event)?
                 }
-                event if event.state_after.is_some() => {
+                event if is_change(event) => {
                     told.versions += 1;
                     version_place(connection, event)?
                 }
