@@ -13,5 +13,6 @@ mod house;
 mod kills;
 mod octokit;
 mod power;
+mod retention;
 mod stop;
 mod support;
