@@ -43,9 +43,17 @@ package: ## build the Lambda functions' zips into dist/ (ARCH=arm64 or x86_64; n
 	@package/build "$(ARCH)"
 
 ##@ Check
-.PHONY: test test-aws test-webhooks test-foreign foreign-readers lint lint-aws format doc
+.PHONY: test test-failure test-aws test-webhooks test-foreign foreign-readers lint lint-aws format doc
 test: ## all tests that need nothing but Rust and a C compiler
 	@$(CARGO) test --locked --no-fail-fast
+
+# How often each of them happens.
+CYCLES ?= 500
+test-failure: ## kills, power cuts, failing system calls, flipped bits, simulated runs: CYCLES=500 of each, seeds × 20 (root, loop devices, strace)
+	@$(CARGO) test --locked --package ingest --package daybook --test suite --no-run
+	@DAYBOOK_TEST_SEEDS=$$(($(CYCLES) * 20)) $(CARGO) test --locked --package ingest --package daybook --test suite -- --nocapture simulation::
+	@for test in crash:: power:: faults:: damage::a_bit; do \
+	  DAYBOOK_TEST_CYCLES=$(CYCLES) $(CARGO) test --locked --package ingest --package daybook --test suite -- --nocapture "$$test" || exit; done
 
 test-aws: foreign-readers ## the AWS side against stand-ins (needs java 17, mvn and python3; downloads once)
 	@$(CARGO) build --locked $(AWS) --bins

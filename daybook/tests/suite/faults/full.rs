@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::crash::audit::PROBE;
-use crate::support::{Http, Lost, Place, Reply, Request, Server, daybook, eventually, raw_events, wait};
+use crate::support::{Http, Lost, Place, Reply, Request, Server, daybook, eventually, not_run, raw_events, wait};
 
 /// A small file system of its own; unmounted when dropped.
 pub struct Tmpfs(PathBuf);
@@ -19,7 +19,7 @@ impl Tmpfs {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(at.to_owned()));
         }
-        eprintln!("NOT RUN: {test}: a tmpfs cannot be mounted (that takes root)");
+        not_run(test, "a tmpfs cannot be mounted (that takes root)");
         None
     }
 }

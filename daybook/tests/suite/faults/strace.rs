@@ -8,12 +8,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::not_run;
+
 /// Whether strace is there and may trace; says so loudly if not.
 pub fn is_there(test: &str) -> bool {
     let traced = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
     let is_there = traced.is_ok_and(|output| output.status.success());
     if !is_there {
-        eprintln!("NOT RUN: {test}: strace is missing or may not trace (apt-get install strace)");
+        not_run(test, "strace is missing or may not trace (apt-get install strace)");
     }
     is_there
 }

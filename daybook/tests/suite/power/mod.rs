@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use self::disk::Disk;
 use crate::crash::client::Clients;
 use crate::crash::{audit, ledger};
-use crate::support::{Place, Random, Server, daybook, own_loopback, program};
+use crate::support::{Place, Random, Server, daybook, not_run, own_loopback, program};
 
 /// A server that relays so often that cuts meet the relay, too.
 const SERVER: &[&str] = &["--relay-every", "30ms"];
@@ -27,7 +27,7 @@ fn a_power_cut_loses_nothing_that_was_acknowledged() {
     let (place, begun) = (Place::new(), Instant::now());
     let mut disk = match Disk::new(&place.beside("disk")) {
         Ok(disk) => disk,
-        Err(reason) => return eprintln!("NOT RUN: power cuts: that takes root and loop devices ({reason})"),
+        Err(reason) => return not_run("power cuts", &format!("that takes root and loop devices ({reason})")),
     };
     let data = place.beside("disk").join("data");
     let mut server = Server::start_logging(&data, &format!("{}:0", own_loopback()), SERVER, &place.beside("log"));

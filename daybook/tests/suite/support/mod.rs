@@ -17,6 +17,7 @@ pub use random::Random;
 pub use sender::a_read;
 pub use server::{Server, own_loopback};
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -43,6 +44,11 @@ impl Place {
     pub fn beside(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
+}
+
+/// Says that a test was not run, and why: past the test runner, which shows only what failed.
+pub fn not_run(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {what}: {why}");
 }
 
 /// Tries until there is a value, and fails after `limit`.

@@ -29,9 +29,14 @@ use crate::rig::verify_log;
 const CLIENTS: usize = 4;
 const REQUESTS: usize = 12;
 
+/// A number from the environment.
+#[expect(clippy::disallowed_methods, reason = "a test has an environment")]
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
 #[test]
 fn every_run_keeps_the_promises() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match number("DAYBOOK_TEST_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("DAYBOOK_TEST_SEEDS").unwrap_or(300),
