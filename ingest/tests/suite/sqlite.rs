@@ -1,14 +1,16 @@
 //! The database: what survives a restart, and what it refuses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ingest::ErrorKind;
+use ingest::local::retention::{Retention, remove};
 use ingest::store::sqlite::SqliteStore;
-use ingest::store::{Appended, EventSink, EventStore};
+use ingest::store::{Append, Appended, EntityRef, EventSink, EventStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::conformance::{change, entity, plain};
+use crate::conformance::{change, entity, plain, submitted};
 use crate::rig::{Backend, Req, Rig, json, run};
 
 fn open(dir: &TempDir) -> SqliteStore {
@@ -179,7 +181,14 @@ fn work_that_always_fails_goes_alone() {
 
 #[test]
 fn a_database_that_was_deleted_or_replaced_in_use_ends_the_store() {
-    for (file, replaced) in [("store.db", false), ("store.db-wal", false), ("store.db", true), ("store.db-wal", true)] {
+    for (file, replaced) in [
+        ("store.db", false),
+        ("store.db-wal", false),
+        ("store.lock", false),
+        ("store.db", true),
+        ("store.db-wal", true),
+        ("store.lock", true),
+    ] {
         run(async {
             let dir = tempfile::tempdir().unwrap();
             let store = open(&dir);
@@ -297,5 +306,29 @@ fn a_database_of_version_one_is_migrated_and_read() {
         assert_eq!(rig.api.handle(Req::get(&path).received()).await.status(), 200);
         assert_eq!(rig.api.handle(Req::put(&path, r#"{"task":"c"}"#).received()).await.status(), 200);
         assert_eq!(std::fs::read_to_string(rig.backend.folder().unwrap().join("store.id")).unwrap(), "01010101\n");
+    });
+}
+
+#[test]
+fn fields_of_a_later_version_survive_the_store_the_relay_and_a_removal() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        let Append { event, .. } = submitted(1, "red", "u");
+        let text = String::from_utf8(event.to_line()).unwrap();
+        let later = text.replacen('{', r#"{"of_a_later_version":{"a":[1,null]},"#, 1);
+        let later = event::Event::from_line(later.as_bytes()).unwrap().sealed();
+        assert_ne!(later.event_hash, event.event_hash, "the hash covers what is not known");
+        let made = submitted(1, "red", "u");
+        drop(store.append(Append { event: later.clone(), ..made }).await.unwrap());
+        drop(store.put(vec![plain(2), plain(3)]).await.unwrap());
+        drop(store.put(vec![plain(4)]).await.unwrap());
+        let now = later.received_at;
+        ingest::local::relay::drain(&store, now).await.unwrap();
+        let year = event::Timestamp::from_micros(now.micros() + 365 * 24 * 3_600 * 1_000_000);
+        let retention = Retention { events: Some(Duration::from_secs(1)), submissions: None };
+        assert_eq!(remove(&store, retention, year).await.unwrap().events, 2);
+        let entity = EntityRef { tenant: "red".to_owned(), kind: "data".to_owned(), id: later.event_id.to_string() };
+        assert_eq!(store.history(&entity, 0, 1).await.unwrap(), [later]);
     });
 }

@@ -40,6 +40,8 @@ pub use soundness::Soundness;
 
 /// The database's file name within the data folder.
 const FILE: &str = "store.db";
+/// The file that the one process that writes has locked.
+const LOCK: &str = "store.lock";
 
 /// The store and sink of one machine.
 ///
@@ -84,7 +86,7 @@ impl SqliteStore {
         if known.is_none() {
             name::remember(folder, reader.store_id())?;
         }
-        let place = Place::of(&path).map_err(|error| unusable("find the store in", error))?;
+        let place = Place::of(&path, &folder.join(LOCK)).map_err(|error| unusable("find the store in", error))?;
         let standing = Arc::new(Standing::default());
         let writer = Writer::start(connection, place, Arc::clone(&standing))?;
         Ok(Self { folder: folder.to_owned(), reader, writer, standing, _lock: lock })
@@ -127,7 +129,7 @@ impl SqliteStore {
 }
 
 fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join("store.lock");
+    let path = folder.join(LOCK);
     let held = |reason: String| Error::new(ErrorKind::Unusable, reason);
     let file = File::options().create(true).append(true).open(&path).map_err(|error| {
         held(format!("cannot write {}, as whoever uses the folder must", path.display())).with_source(error)

@@ -5,26 +5,27 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The database and its write-ahead log, as they were when the store was opened.
+/// The database, its write-ahead log and the lock, as they were when the store was opened.
 ///
-/// What is written to a file that was deleted or replaced is gone with the process: nobody else can find it.
+/// What is written to a file that was deleted or replaced is gone with the process: nobody else can find it. Without the
+/// lock another process may write to the same database.
 #[derive(Debug)]
 pub struct Place {
     files: Vec<(PathBuf, (u64, u64))>,
 }
 
 impl Place {
-    /// Remembers the files of an open database.
+    /// Remembers the files of an open database, and its lock.
     ///
     /// # Errors
     /// One of them is not there.
-    pub fn of(database: &Path) -> io::Result<Self> {
-        let files = [database.to_owned(), wal(database)];
+    pub fn of(database: &Path, lock: &Path) -> io::Result<Self> {
+        let files = [database.to_owned(), wal(database), lock.to_owned()];
         let files = files.into_iter().map(|path| identity(&path).map(|identity| (path, identity)));
         Ok(Self { files: files.collect::<io::Result<_>>()? })
     }
 
-    /// The first file that is not the one that was opened any more. Costs two calls of `stat`.
+    /// The first file that is not the one that was opened any more. Costs three calls of `stat`.
     pub fn missing(&self) -> Option<&Path> {
         let gone = self.files.iter().find(|(path, opened)| identity(path).ok() != Some(*opened));
         gone.map(|(path, _)| path.as_path())
@@ -51,7 +52,8 @@ mod tests {
     fn a_file_that_was_deleted_or_replaced_is_missed() {
         let dir = tempfile::tempdir().unwrap();
         let database = dir.path().join("store.db");
-        assert!(Place::of(&database).is_err());
+        let lock = dir.path().join("store.lock");
+        assert!(Place::of(&database, &lock).is_err());
         for change in [
             |path: &Path| fs::remove_file(path).unwrap(),
             |path: &Path| {
@@ -59,10 +61,11 @@ mod tests {
                 fs::rename(path.with_extension("new"), path).unwrap();
             },
         ] {
-            for file in [database.clone(), wal(&database)] {
-                fs::write(&database, "").unwrap();
-                fs::write(wal(&database), "").unwrap();
-                let place = Place::of(&database).unwrap();
+            for file in [database.clone(), wal(&database), lock.clone()] {
+                for file in [&database, &wal(&database), &lock] {
+                    fs::write(file, "").unwrap();
+                }
+                let place = Place::of(&database, &lock).unwrap();
                 assert_eq!(place.missing(), None);
                 change(&file);
                 assert_eq!(place.missing(), Some(file.as_path()));
