@@ -10,7 +10,7 @@ mod random;
 mod sender;
 mod server;
 
-pub use command::{Ran, bounded, daybook, program, wait};
+pub use command::{Ran, bounded, bounded_within, daybook, program, wait};
 pub use http::{Http, Lost, Reply, Request};
 pub use log::{Logged, raw_events, raw_objects, rewrite_raw, table_rows};
 pub use random::Random;

@@ -58,9 +58,12 @@ impl SqliteReader {
         self.read(states).await?;
         self.read(kept).await?;
         let mut told = Told { removed: self.read(removed).await?, ..Told::default() };
+        // What is added meanwhile is for the next look: a busy server would be chased for ever.
+        let last = self.read(last_seq).await?;
         loop {
             let page = self.read(move |connection| {
-                let batches = outbox::batches(connection, told.last_seq, PAGE)?;
+                let mut batches = outbox::batches(connection, told.last_seq, PAGE)?;
+                batches.retain(|batch| batch.seq <= last);
                 let found = places(connection, &batches, told)?;
                 Ok((!batches.is_empty()).then_some(found))
             });
@@ -75,6 +78,10 @@ impl SqliteReader {
         })
         .await
     }
+}
+
+fn last_seq(connection: &Connection) -> Result<i64> {
+    connection.query_row("select coalesce(max(seq), 0) from batches", [], |row| row.get(0)).map_err(read::failed)
 }
 
 fn removed(connection: &Connection) -> Result<[i64; 2]> {
