@@ -85,7 +85,7 @@ TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet', 'write_compressio
     )
 }
 
-/// The raw table's columns as a list for Terraform's `aws_glue_catalog_table`.
+/// The raw table's columns as a file of Terraform's: the list of its `aws_glue_catalog_table`.
 pub fn hcl() -> String {
     let text = |text: &str| {
         let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${").replace("%{", "%%{");
@@ -94,10 +94,19 @@ pub fn hcl() -> String {
     let columns: Vec<String> = raw_columns()
         .map(|column| {
             let (name, kind, comment) = (text(column.name), text(raw_type(column)), text(column.meaning));
-            format!("  {{ name = {name}, type = {kind}, comment = {comment} }},\n")
+            format!("    {{ name = {name}, type = {kind}, comment = {comment} }},\n")
         })
         .collect();
-    format!("columns = [\n{}]\n", columns.concat())
+    format!(
+        "# The columns of a line, as `daybook schema --format hcl` prints them; a test holds them against the code.
+
+locals {{
+  raw_columns = [
+{}  ]
+}}
+",
+        columns.concat()
+    )
 }
 
 fn raw_columns() -> impl Iterator<Item = &'static Column> {

@@ -68,8 +68,10 @@ fn event(more: &[(&str, &str)]) -> Event {
 
 #[test]
 fn the_formats_are_kept_to_the_byte() {
-    golden("gateway/rest.txt", &Frontend::Rest.access_log_format());
-    golden("gateway/http.txt", &Frontend::Http.access_log_format());
+    for (frontend, name) in [(Frontend::Rest, "rest"), (Frontend::Http, "http")] {
+        golden(&format!("gateway/{name}.txt"), &frontend.access_log_format());
+        golden(&format!("../../terraform/generated/access-log-{name}.txt"), &frontend.access_log_format());
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn the_columns_in_every_form() {
     golden("schema/columns.json", &schema::json());
     golden("schema/columns.md", &schema::markdown());
     golden("../../athena/tables/tables.sql", &schema::athena());
-    golden("schema/columns.hcl", &schema::hcl());
+    golden("../../terraform/columns.tf", &schema::hcl());
 }
 
 #[test]

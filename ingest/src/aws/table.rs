@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::keys;
+
 /// Partition key of every item.
 pub const PK: &str = "pk";
 /// Sort key of every item.
@@ -30,6 +32,10 @@ pub struct Definition {
     pub stream_view: &'static str,
     /// How the table is billed.
     pub billing_mode: &'static str,
+    /// What the sort key of every event begins with: the stream's filter.
+    pub event_prefix: &'static str,
+    /// The sort key of every state.
+    pub state_key: &'static str,
     /// Global secondary indexes.
     pub indexes: Vec<Index>,
 }
@@ -55,6 +61,26 @@ pub fn definition() -> Definition {
         ttl_attribute: EXPIRES,
         stream_view: "NEW_IMAGE",
         billing_mode: "PAY_PER_REQUEST",
+        event_prefix: keys::EVENT,
+        state_key: keys::STATE,
         indexes: vec![Index { name: LISTS, hash_key: LIST, range_key: ID, includes: FILTERS }],
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+mod tests {
+    use super::*;
+
+    /// Terraform makes the table from this file.
+    #[test]
+    fn terraform_knows_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../terraform/generated/table.json");
+        let found = format!("{}\n", serde_json::to_string_pretty(&definition()).unwrap());
+        #[expect(clippy::disallowed_methods, reason = "a test's own switch")]
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &found).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), found, "{path}: UPDATE_GOLDEN=1 writes it anew");
     }
 }

@@ -153,6 +153,24 @@ mod tests {
         }
     }
 
+    /// Terraform makes the gateway's paths from this file: what is open there is open here.
+    #[test]
+    fn terraform_knows_every_route() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../terraform/generated/routes.json");
+        let line = |route: &Route| {
+            let (method, path) = route.parts();
+            format!("  {}", serde_json::json!({"method": method, "path": path, "open": route.is_open()}))
+        };
+        let found = format!("[\n{}\n]\n", Route::ALL.iter().map(line).collect::<Vec<_>>().join(",\n"));
+        #[expect(clippy::disallowed_methods, reason = "a test's own switch")]
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &found).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), found, "{path}: UPDATE_GOLDEN=1 writes it anew");
+        let one_step = |route: &&Route| !route.is_open() || route.template().matches('/').count() == 1;
+        assert!(Route::ALL.iter().all(|route| one_step(&route)), "the gateway opens paths of one step");
+    }
+
     #[test]
     fn paths_are_matched_as_received() {
         check("GET", "/tasks/a%2Fb", Some((Route::GetTask, "a/b")));
