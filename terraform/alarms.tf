@@ -72,7 +72,7 @@ locals {
       says      = "More requests at once than the account, or the reservation, lets run."
     }
     store-throttled = {
-      namespace = "AWS/DynamoDB", metric = "WriteThrottleEvents", dimensions = { TableName = local.name }
+      namespace = "AWS/DynamoDB", metric = "WriteThrottleEvents", dimensions = { TableName = local.table_name }
       statistic = "Sum", period = 60, periods = 3, of = 5, above = 0
       says      = "The table refuses writes: one partition is hot, or traffic doubled within minutes."
     }

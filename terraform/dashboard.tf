@@ -66,10 +66,10 @@ locals {
       title = "Store and questions"
       widgets = [
         { title = "Write and read units", stat = "Sum", metrics = [
-          for metric in ["ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits"] : ["AWS/DynamoDB", metric, { TableName = local.name }]
+          for metric in ["ConsumedWriteCapacityUnits", "ConsumedReadCapacityUnits"] : ["AWS/DynamoDB", metric, { TableName = local.table_name }]
         ] },
         { title = "Store: throttled", stat = "Sum", metrics = [
-          for metric in ["WriteThrottleEvents", "ReadThrottleEvents"] : ["AWS/DynamoDB", metric, { TableName = local.name }]
+          for metric in ["WriteThrottleEvents", "ReadThrottleEvents"] : ["AWS/DynamoDB", metric, { TableName = local.table_name }]
         ] },
         { title = "Athena: bytes read", stat = "Sum", metrics = [
           ["Daybook", "BytesScanned", local.emf["query"]], ["AWS/Athena", "ProcessedBytes", { WorkGroup = local.name }],

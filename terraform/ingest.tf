@@ -9,6 +9,7 @@ locals {
 
   function = {
     architecture = var.package.architecture
+    log_arn      = local.arn.logs
     log_days     = var.functions.log_days
     tracing      = var.functions.tracing
     key_arn      = local.key_arn
@@ -30,7 +31,7 @@ module "ingest" {
 
     environment = merge(local.environment, {
       DAYBOOK_BUCKET                    = local.bucket
-      DAYBOOK_TABLE                     = local.name
+      DAYBOOK_TABLE                     = local.table_name
       DAYBOOK_FIREHOSE                  = local.stream.raw
       DAYBOOK_INSTALLATION_KEY          = local.installation_key
       DAYBOOK_API_KEYS                  = local.api_key_hashes

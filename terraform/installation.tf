@@ -12,15 +12,16 @@ locals {
   partition = data.aws_partition.this.partition
 
   # What must be unique in the world has account and region, what must be unique in the account has the region.
-  name     = var.name_prefix
-  regional = "${local.name}-${local.region}"
-  bucket   = "${local.name}-${local.account}-${local.region}"
-  database = replace(local.name, "-", "_")
+  name       = var.name_prefix
+  regional   = "${local.name}-${local.region}"
+  bucket     = "${local.name}-${local.account}-${local.region}"
+  database   = replace(local.name, "-", "_")
+  table_name = coalesce(var.store.table_name, local.name)
 
   # ARNs from names: a role's permissions can then be read in the plan, and no two parts wait for each other.
   arn = {
     bucket    = "arn:${local.partition}:s3:::${local.bucket}"
-    table     = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${local.name}"
+    table     = "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${local.table_name}"
     raw       = "arn:${local.partition}:firehose:${local.region}:${local.account}:deliverystream/${local.stream.raw}"
     gateway   = "arn:${local.partition}:firehose:${local.region}:${local.account}:deliverystream/${local.stream.gateway}"
     workgroup = "arn:${local.partition}:athena:${local.region}:${local.account}:workgroup/${local.name}"

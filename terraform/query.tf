@@ -9,7 +9,7 @@ locals {
     for file in local.query_files : trimsuffix(file, ".sql") => {
       sql        = replace(file("${local.queries}/${file}"), "/([^:]):([a-z_]+)/", "$1?")
       question   = trimspace(regex("(?m)^-- question: (.*)$", file("${local.queries}/${file}"))[0])
-      parameters = regexall("[^:]:([a-z_]+)", file("${local.queries}/${file}"))[*][0]
+      parameters = [for found in regexall("[^:]:([a-z_]+)", file("${local.queries}/${file}")) : found[0]]
     }
   }
 }

@@ -6,7 +6,7 @@ locals {
 }
 
 resource "aws_dynamodb_table" "this" {
-  name                        = local.name
+  name                        = local.table_name
   billing_mode                = local.table.billing_mode
   hash_key                    = local.table.hash_key
   range_key                   = local.table.range_key

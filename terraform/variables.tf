@@ -4,8 +4,8 @@ variable "name_prefix" {
   default     = "daybook"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,21}[a-z0-9]$", var.name_prefix)) && !can(regex("--", var.name_prefix))
-    error_message = "name_prefix must be 2 to 23 lower-case letters, digits and single hyphens, such as daybook-staging."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,21}[a-z0-9]$", var.name_prefix)) && !can(regex("--", var.name_prefix))
+    error_message = "name_prefix must be 3 to 23 lower-case letters, digits and single hyphens, such as daybook-staging."
   }
 }
 
@@ -196,8 +196,9 @@ variable "encryption" {
 }
 
 variable "store" {
-  description = "The store: how long it keeps what the log has for ever (0 is for ever), regions that replicate it, whether it may be deleted, and an event bus that is told of every change."
+  description = "The store: another name for its table, such as a restored one's; how long it keeps what the log has for ever (0 is for ever), regions that replicate it, whether it may be deleted, and an event bus that is told of every change."
   type = object({
+    table_name                = optional(string)
     event_retention_days      = optional(number, 30)
     submission_retention_days = optional(number, 0)
     idempotency_hours         = optional(number, 24)
@@ -211,6 +212,10 @@ variable "store" {
     condition = alltrue([for number in [var.store.event_retention_days, var.store.submission_retention_days, var.store.idempotency_hours] :
     number >= 0 && floor(number) == number && number <= 36500])
     error_message = "store: retentions are whole numbers from 0."
+  }
+  validation {
+    condition     = var.store.table_name == null || can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.store.table_name))
+    error_message = "store.table_name must be 3 to 255 of a-z A-Z 0-9 _ . -"
   }
   validation {
     condition     = var.store.idempotency_hours >= 1
@@ -284,8 +289,8 @@ variable "lake" {
     error_message = "lake.snapshot_days must be at least 3: longer than the compactor looks back."
   }
   validation {
-    condition     = var.lake.query_max_gigabytes >= 0.01
-    error_message = "lake.query_max_gigabytes must be at least 0.01: Athena takes no smaller limit."
+    condition     = var.lake.query_max_gigabytes >= 0.02
+    error_message = "lake.query_max_gigabytes must be at least 0.02: Athena takes hardly a smaller limit."
   }
 }
 

@@ -10,6 +10,7 @@ locals {
 }
 
 resource "aws_wafv2_web_acl" "this" {
+  #checkov:skip=CKV_AWS_192:AWSManagedRulesKnownBadInputsRuleSet is there; checkov does not follow a list of groups
   #checkov:skip=CKV2_AWS_31:what is refused is in the gateway's access log, with WAF's own code, and so in the table
   count = var.api.waf == null ? 0 : 1
 

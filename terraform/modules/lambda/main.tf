@@ -11,23 +11,15 @@ terraform {
   }
 }
 
-data "aws_caller_identity" "this" {}
-
-data "aws_partition" "this" {}
-
-data "aws_region" "this" {}
-
 locals {
   policies = "${path.module}/../../policies"
   group    = "/aws/lambda/${var.function.name}"
-  group_arn = join(":", ["arn", data.aws_partition.this.partition, "logs", data.aws_region.this.region,
-  data.aws_caller_identity.this.account_id, "log-group", local.group])
 
   capabilities = merge(
     var.function.policies,
     {
       write-own-logs = templatefile("${local.policies}/write-logs.json.tftpl", {
-        group   = local.group_arn
+        group   = "${var.function.log_arn}:${local.group}"
         actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
       })
     },
@@ -57,7 +49,7 @@ resource "aws_lambda_function" "this" {
   kms_key_arn                    = var.function.key_arn
 
   environment {
-    variables = { for name, value in var.function.environment : name => value if value != "" }
+    variables = var.function.environment
   }
 
   # Lambda's own three lines an invocation would cost more than the request's share of the log.
