@@ -17,6 +17,11 @@ ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
 # Everything, the AWS side included.
 AWS := --workspace --features daybook/aws,ingest/aws,compactor/aws,query/aws
 FOREIGN := compactor/tests/foreign
+# What is deployed, and how it is told.
+STACK ?= terraform/examples/minimal
+TERRAFORM = terraform -chdir="$(STACK)"
+TERRAFORM_VARS = $(if $(REGION),-var region=$(REGION)) $(if $(PREFIX),-var name_prefix=$(PREFIX)) $(if $(FRONTEND),-var frontend=$(FRONTEND)) \
+  $(if $(RELEASE),-var release_url=$(RELEASE)) -var architecture=$(ARCH)
 # The test that leaves a lake behind, made by compactions that were killed.
 KILLS := --exact kills::compactions_killed_at_any_moment_make_the_table_of_one_that_was_not
 # A virtual environment for each set of versions.
@@ -38,12 +43,32 @@ local: ## serve at http://127.0.0.1:3000 on ./daybook-data (DATA=… for another
 	@exec "$(TARGET)/debug/daybook" serve --listen 127.0.0.1:3000 --data "$(DATA)"
 
 ##@ Deploy
-.PHONY: package
+.PHONY: package plan deploy redeploy destroy
 package: ## build the Lambda functions' zips into dist/ (ARCH=arm64 or x86_64; needs rustup, python3 and PyPI, once)
 	@package/build "$(ARCH)"
 
+plan: terraform-init ## what make deploy would change
+	@$(TERRAFORM) plan $(TERRAFORM_VARS)
+
+deploy: terraform-init ## make or change the installation (REGION=… PREFIX=… RELEASE=… FRONTEND=http STATE=bucket YES=1; STACK=folder)
+	@$(TERRAFORM) apply $(TERRAFORM_VARS) $(if $(YES),-auto-approve)
+
+redeploy: package deploy ## the functions as they are here now: package, then deploy
+
+destroy: terraform-init ## remove the installation (FORCE=1: the log, too)
+	@[ -z "$(FORCE)" ] || $(TERRAFORM) apply $(TERRAFORM_VARS) -var force_destroy=true -target=module.daybook.aws_s3_bucket.this $(if $(YES),-auto-approve)
+	@$(TERRAFORM) destroy $(TERRAFORM_VARS) $(if $(FORCE),-var force_destroy=true) $(if $(YES),-auto-approve)
+
+# A state for each installation: another prefix or region is another one, not the same one moved.
+terraform-init:
+	@rm -f "$(STACK)/backend_override.tf"
+	@[ -z "$(STATE)" ] || printf "terraform {\n  backend \"s3\" {}\n}\n" > "$(STACK)/backend_override.tf"
+	@$(TERRAFORM) init -input=false $(if $(STATE),-backend-config=bucket=$(STATE) -backend-config=key=daybook.tfstate \
+	  -backend-config=encrypt=true -backend-config=use_lockfile=true $(if $(REGION),-backend-config=region=$(REGION))) > /dev/null
+	@$(TERRAFORM) workspace select -or-create $(if $(PREFIX)$(REGION),$(or $(PREFIX),daybook)-$(or $(REGION),home),default)
+
 ##@ Check
-.PHONY: test test-failure test-aws test-webhooks test-foreign foreign-readers lint lint-aws format doc
+.PHONY: test test-failure test-aws test-webhooks test-foreign test-terraform foreign-readers lint lint-aws format doc
 test: ## all tests that need nothing but Rust and a C compiler
 	@$(CARGO) test --locked --no-fail-fast
 
@@ -75,6 +100,9 @@ test-foreign: foreign-readers ## tables of Daybook's, made under kills and after
 	"$(TARGET)/debug/daybook" demo --folder "$$folder/data" > "$$folder/demo.log" || { cat "$$folder/demo.log"; exit 1; }; \
 	"$(VENV)/bin/python" $(FOREIGN)/read.py "$$folder/data"
 
+test-terraform: ## the Terraform without an account: validate, test, policies on the plan, checkov (TERRAFORM_OFFLINE=program stands in for terraform)
+	@terraform/tests/run
+
 foreign-readers: $(VENV)/ready
 
 # `ready` is made last: a broken download leaves nothing that looks whole.
@@ -105,7 +133,7 @@ doc: ## the documentation of the crates, to target/doc
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked $(AWS) --no-deps
 
 ##@ Measure
-.PHONY: bench bench-ingest bench-compaction
+.PHONY: bench bench-ingest bench-compaction load-test
 bench: bench-ingest bench-compaction ## both benchmarks; both build in release
 
 bench-ingest: ## POST /data relative to the same server with a store that keeps nothing, and beside 10,000 idle and slow connections (needs wrk and python3)
@@ -114,6 +142,9 @@ bench-ingest: ## POST /data relative to the same server with a store that keeps 
 
 bench-compaction: ## the compaction, beside chDB, DuckDB and Polars too (PARTS="peers scale …", EVENTS=1000000, ROUNDS=5; needs python3 and PyPI, once)
 	@bench/compaction/run $(PARTS)
+
+load-test: ## mixed traffic at any base URL, against the baseline (URL=http://127.0.0.1:3000 KEY=… RATE=50 SECONDS=30; needs python3)
+	@$(PYTHON) bench/load --url "$(or $(URL),http://127.0.0.1:3000)" $(if $(KEY),--key "$(KEY)") $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS))
 
 ##@ Help
 .PHONY: help
