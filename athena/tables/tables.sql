@@ -124,5 +124,5 @@ CREATE TABLE ${database}.requests (
   `ingested_at` timestamp COMMENT 'when the row entered the table, UTC'
 )
 PARTITIONED BY (day(received_at))
-LOCATION 's3://${bucket}/lake/requests/'
+LOCATION 's3://${bucket}/lake/${database}/requests/'
 TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet', 'write_compression' = 'zstd');

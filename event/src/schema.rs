@@ -39,14 +39,33 @@ pub fn markdown() -> String {
     table
 }
 
-/// Two statements for Athena: the external table `raw_events` over the raw objects, and the Iceberg table `requests`.
-///
-/// `${database}` and `${bucket}` are to be replaced; `${dt}` and `${hour}` are Athena's own. The Iceberg statement is
-/// documentation: the compactor makes that table.
-pub fn athena() -> String {
-    let raw = definitions(raw_columns().map(|column| (column, raw_type(column))));
-    let all = definitions(COLUMNS.iter().map(|column| (column, column.kind.name())));
-    let projection = [
+/// A statement for Athena: the external table `gateway_log` over the gateway's own log, all of its values text.
+pub fn gateway_log() -> String {
+    let columns: Vec<String> = crate::gateway::field_names().map(|name| format!("  `{name}` string")).collect();
+    let columns = columns.join(",\n").to_lowercase();
+    let projection = projection("gateway/");
+    format!(
+        "-- The gateway's own log as it lies in the bucket; the compactor turns into events what has none of its own.
+CREATE EXTERNAL TABLE IF NOT EXISTS ${{database}}.gateway_log (
+{columns}
+)
+PARTITIONED BY (`dt` string, `hour` string)
+ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'
+WITH SERDEPROPERTIES ('ignore.malformed.json' = 'true', 'case.insensitive' = 'true')
+STORED AS INPUTFORMAT 'org.apache.hadoop.mapred.TextInputFormat'
+OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'
+LOCATION 's3://${{bucket}}/gateway/'
+TBLPROPERTIES (
+{projection}
+);
+"
+    )
+}
+
+/// What lets Athena reckon the places of objects by day and hour, rather than list them.
+fn projection(prefix: &str) -> String {
+    let place = format!("s3://${{bucket}}/{prefix}dt=${{dt}}/hour=${{hour}}/");
+    let properties = [
         ("projection.enabled", "true"),
         ("projection.dt.type", "date"),
         ("projection.dt.format", "yyyy-MM-dd"),
@@ -56,9 +75,19 @@ pub fn athena() -> String {
         ("projection.hour.type", "integer"),
         ("projection.hour.range", "0,23"),
         ("projection.hour.digits", "2"),
-        ("storage.location.template", "s3://${bucket}/raw/dt=${dt}/hour=${hour}/"),
+        ("storage.location.template", place.as_str()),
     ];
-    let projection = projection.map(|(name, value)| format!("  '{name}' = '{value}'")).join(",\n");
+    properties.map(|(name, value)| format!("  '{name}' = '{value}'")).join(",\n")
+}
+
+/// Two statements for Athena: the external table `raw_events` over the raw objects, and the Iceberg table `requests`.
+///
+/// `${database}` and `${bucket}` are to be replaced; `${dt}` and `${hour}` are Athena's own. The Iceberg statement is
+/// documentation: the compactor makes that table.
+pub fn athena() -> String {
+    let raw = definitions(raw_columns().map(|column| (column, raw_type(column))));
+    let all = definitions(COLUMNS.iter().map(|column| (column, column.kind.name())));
+    let projection = projection("raw/");
     format!(
         "-- Every raw object as it lies in the bucket, duplicates included. Times are text: the JSON reader takes no `T…Z`.
 CREATE EXTERNAL TABLE IF NOT EXISTS ${{database}}.raw_events (
@@ -79,7 +108,7 @@ CREATE TABLE ${{database}}.requests (
 {all}
 )
 PARTITIONED BY (day(received_at))
-LOCATION 's3://${{bucket}}/lake/requests/'
+LOCATION 's3://${{bucket}}/lake/${{database}}/requests/'
 TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet', 'write_compression' = 'zstd');
 "
     )

@@ -56,6 +56,11 @@ pub(super) const FIELDS: [Field; 24] = [
     field("userAgent", "$context.identity.userAgent", "$context.identity.userAgent"),
 ];
 
+/// The fields' names, in the order of the line.
+pub fn field_names() -> impl Iterator<Item = &'static str> {
+    FIELDS.iter().map(|field| field.name)
+}
+
 impl Frontend {
     /// The access log's format, as the stage's settings take it.
     ///

@@ -7,6 +7,6 @@ mod format;
 mod line;
 mod witness;
 
-pub use format::Frontend;
+pub use format::{Frontend, field_names};
 pub use line::{LONGEST_ID, Line};
 pub use witness::Source;

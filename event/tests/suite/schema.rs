@@ -11,6 +11,7 @@ fn the_columns_in_every_form() {
     golden("schema/columns.json", &schema::json());
     golden("schema/columns.md", &schema::markdown());
     golden("../../athena/tables/tables.sql", &schema::athena());
+    golden("../../athena/tables/gateway_log.sql", &schema::gateway_log());
     golden("../../terraform/columns.tf", &schema::hcl());
 }
 
