@@ -27,10 +27,17 @@ variable "zone_id" {
   default     = "Z0123456789ABCDEFGHIJ"
 }
 
+variable "zips" {
+  description = "The folder of the functions' zips; else that of make package."
+  type        = string
+  default     = null
+}
+
 module "daybook" {
   source = "../.."
 
   name_prefix = "daybook-complete"
+  package     = { directory = var.zips }
 
   api = {
     cors_origins     = ["https://app.example.org"]

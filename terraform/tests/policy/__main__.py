@@ -51,7 +51,7 @@ def main():
     report = Report()
     module = lambda name, **variables: plan(name, ROOT, package=ZIPS, **variables)
     minimal = plan("minimal", ROOT / "examples/minimal", release_url="https://example.org/releases/v1", region="us-east-1")
-    complete = plan("complete", ROOT / "examples/complete") if (ROOT.parent / "dist/arm64/ingest.zip").exists() else None
+    complete = plan("complete", ROOT / "examples/complete", zips=str(ROOT / "tests/zips"))
     plain = module("plain")
     report.every(minimal)
     report.hold("minimal", parts.idle, minimal)
@@ -64,16 +64,15 @@ def main():
             report.hold(name, parts.idle, found)
         if name.startswith("all-alarms"):
             report.hold(name, sources.alarms, found)
-    if complete:
-        report.every(complete)
-        report.hold("complete", sources.alarms, complete)
+    report.every(complete)
+    report.hold("complete", sources.alarms, complete)
     other = module("other", name_prefix="acme-staging")
     report.hold("two prefixes", parts.apart, plain, other)
     abroad = plan("abroad", ROOT / "examples/minimal", release_url="https://example.org/releases/v1", region="eu-west-1")
     report.hold("two regions", parts.apart, minimal, abroad, only=parts.GLOBAL)
     for what in report.failed:
         print(what, file=sys.stderr)
-    print(f"terraform/tests/policy: {report.checks} checks of {len(OPTIONS) + 4 + bool(complete)} plans, {len(report.failed)} found wrong")
+    print(f"terraform/tests/policy: {report.checks} checks of {len(OPTIONS) + 5} plans, {len(report.failed)} found wrong")
     return 1 if report.failed else 0
 
 
