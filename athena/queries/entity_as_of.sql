@@ -8,7 +8,16 @@
 --   from timestamp = 1970-01-01 : first moment that counts
 
 with changes as (
-    select tenant, entity_type, entity_id, entity_version, received_at, operation, state_after, state_hash, event_id
+    select
+tenant,
+entity_type,
+entity_id,
+entity_version,
+received_at,
+operation,
+state_after,
+state_hash,
+event_id
     from requests
     where received_at >= :from
         and received_at <= :as_of

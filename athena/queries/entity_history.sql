@@ -34,4 +34,4 @@ with changes as (
 
 select *
 from changes
-order by tenant, entity_version
+order by tenant, entity_version, event_id

@@ -6,7 +6,10 @@
 --   to timestamp = now : first moment that no longer counts
 
 with requests_in_range as (
-    select coalesce(route, '(unmatched)') as route, method, duration_ms
+    select
+coalesce(route, '(unmatched)') as route,
+method,
+duration_ms
     from requests
     where received_at >= :from
         and received_at < :to

@@ -6,7 +6,11 @@
 --   to timestamp = now : first moment that no longer counts
 
 with requests_in_range as (
-    select received_at, status, request_bytes, response_bytes
+    select
+received_at,
+status,
+request_bytes,
+response_bytes
     from requests
     where received_at >= :from
         and received_at < :to

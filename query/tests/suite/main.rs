@@ -9,6 +9,7 @@ mod extremes;
 mod fixture;
 mod formats;
 mod functions;
+mod golden;
 mod oracle;
 mod pruning;
 mod snapshots;
