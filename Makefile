@@ -27,6 +27,10 @@ KILLS := --exact kills::compactions_killed_at_any_moment_make_the_table_of_one_t
 # A virtual environment for each set of versions.
 VENV = $(CACHE)/foreign-$(firstword $(shell cksum < $(FOREIGN)/requirements.txt))
 
+# What holds the SQL to its style, and where it is kept.
+SQLFLUFF := 4.5.0
+SQL_LINTER := $(CACHE)/sqlfluff-$(SQLFLUFF)
+
 ##@ Run
 .PHONY: build demo local
 build: ## build the release binary; it is left at bin/daybook, stripped
@@ -68,7 +72,7 @@ terraform-init:
 	@$(TERRAFORM) workspace select -or-create $(if $(PREFIX)$(REGION),$(or $(PREFIX),daybook)-$(or $(REGION),home),default)
 
 ##@ Check
-.PHONY: test test-failure test-aws test-webhooks test-foreign test-terraform foreign-readers lint lint-aws format doc
+.PHONY: test test-failure test-aws test-webhooks test-foreign test-terraform foreign-readers golden-queries lint lint-aws lint-sql format doc
 test: ## all tests that need nothing but Rust and a C compiler
 	@$(CARGO) test --locked --no-fail-fast
 
@@ -112,6 +116,9 @@ $(VENV)/ready: $(FOREIGN)/requirements.txt
 	@"$(VENV)/bin/pip" install --quiet --disable-pip-version-check --requirement $<
 	@touch "$@"
 
+golden-queries: ## write the golden answers of the named queries anew, by plain loops in Python (needs python3)
+	@query/tests/golden/make.py
+
 lint: ## formatting, clippy, documentation; licences and sources if cargo-deny is installed
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --locked --all-targets -- -D warnings
@@ -126,6 +133,16 @@ lint-aws: ## clippy for everything the feature `aws` adds, and for each Lambda f
 	@for crate in ingest compactor query; do \
 	  $(CARGO) clippy --locked --package $$crate --no-default-features --features aws -- -D warnings || exit; done
 
+lint-sql: $(SQL_LINTER)/ready ## the named queries: sqlfluff, and golden answers that are up to date (needs python3 and PyPI, once)
+	@"$(SQL_LINTER)/bin/sqlfluff" lint --disable-progress-bar athena/queries
+	@query/tests/golden/make.py check
+
+$(SQL_LINTER)/ready:
+	@rm -rf "$(SQL_LINTER)"
+	@$(PYTHON) -m venv "$(SQL_LINTER)"
+	@"$(SQL_LINTER)/bin/pip" install --quiet --disable-pip-version-check "sqlfluff==$(SQLFLUFF)"
+	@touch "$@"
+
 format: ## format the code in place
 	@$(CARGO) fmt --all
 
@@ -133,8 +150,8 @@ doc: ## the documentation of the crates, to target/doc
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked $(AWS) --no-deps
 
 ##@ Measure
-.PHONY: bench bench-ingest bench-compaction load-test
-bench: bench-ingest bench-compaction ## both benchmarks; both build in release
+.PHONY: bench bench-ingest bench-compaction bench-queries load-test
+bench: bench-ingest bench-compaction bench-queries ## all benchmarks; they build in release
 
 bench-ingest: ## POST /data relative to the same server with a store that keeps nothing, and beside 10,000 idle and slow connections (needs wrk and python3)
 	@bench/ingest
@@ -145,6 +162,9 @@ bench-compaction: ## the compaction, beside chDB, DuckDB and Polars too (PARTS="
 
 load-test: ## mixed traffic at any base URL, against the baseline (URL=http://127.0.0.1:3000 KEY=… RATE=50 SECONDS=30; needs python3)
 	@$(PYTHON) bench/load --url "$(or $(URL),http://127.0.0.1:3000)" $(if $(KEY),--key "$(KEY)") $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS))
+
+bench-queries: ## the named queries: bytes read of a day among thirty; beside DuckDB on the same files (PARTS="bytes peer", ROUNDS=5; needs python3 and PyPI, once)
+	@bench/queries/run $(PARTS)
 
 ##@ Help
 .PHONY: help

@@ -9,15 +9,15 @@
 
 with changes as (
     select
-tenant,
-entity_type,
-entity_id,
-entity_version,
-received_at,
-operation,
-state_after,
-state_hash,
-event_id
+        tenant,
+        entity_type,
+        entity_id,
+        entity_version,
+        received_at,
+        operation,
+        state_after,
+        state_hash,
+        event_id
     from requests
     where received_at >= :from
         and received_at <= :as_of

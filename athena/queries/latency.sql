@@ -7,9 +7,9 @@
 
 with requests_in_range as (
     select
-coalesce(route, '(unmatched)') as route,
-method,
-duration_ms
+        coalesce(route, '(unmatched)') as route,
+        method,
+        duration_ms
     from requests
     where received_at >= :from
         and received_at < :to

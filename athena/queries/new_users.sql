@@ -1,6 +1,6 @@
 -- name: new_users
 -- question: How many users are new each day, and how many come back?
--- grain: one row per day that had users, oldest first; new is who was not seen before since `from`
+-- grain: one row per day that had users, oldest first (new: not seen before since `from`)
 -- params:
 --   from timestamp = now - 30d : first moment that counts
 --   to timestamp = now : first moment that no longer counts

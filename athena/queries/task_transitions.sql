@@ -1,6 +1,6 @@
 -- name: task_transitions
 -- question: Between which statuses do tasks move, and after how long?
--- grain: one row per pair of statuses, most frequent first; (none) is before a task is made
+-- grain: one row per pair of statuses, most frequent first ((none): before a task is made)
 -- params:
 --   from timestamp = now - 30d : first moment that counts
 --   to timestamp = now : first moment that no longer counts

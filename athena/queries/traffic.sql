@@ -7,10 +7,10 @@
 
 with requests_in_range as (
     select
-received_at,
-status,
-request_bytes,
-response_bytes
+        received_at,
+        status,
+        request_bytes,
+        response_bytes
     from requests
     where received_at >= :from
         and received_at < :to

@@ -103,3 +103,45 @@ fn the_golden_events_are_events() {
         assert_eq!(String::from_utf8(event.to_line()).unwrap(), line);
     }
 }
+
+/// The tables of `athena/README.md` by the question that each stands below.
+fn samples() -> Vec<(String, Vec<Vec<String>>)> {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../athena/README.md");
+    let mut samples: Vec<(String, Vec<Vec<String>>)> = Vec::new();
+    for line in std::fs::read_to_string(readme).unwrap().lines() {
+        if let Some((_, rest)) = line.split_once("](queries/") {
+            samples.push((rest.split('.').next().unwrap().to_owned(), Vec::new()));
+        } else if let (Some(cells), Some((_, rows))) = (line.strip_prefix("| "), samples.last_mut()) {
+            rows.push(cells.trim_end_matches(" |").split(" | ").map(str::to_owned).collect());
+        }
+    }
+    samples
+}
+
+#[tokio::test]
+async fn the_samples_in_the_readme_are_golden() {
+    let engine = arrangements(&events()).await.remove(1);
+    let samples = samples();
+    assert!(samples.len() >= 10);
+    for (name, table) in samples {
+        let (head, shown) = table.split_first().unwrap();
+        let query = named::find(&name).unwrap();
+        let Case { parameters, rows, .. } = cases(&name).remove(0);
+        let given = parameters.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        let answer = engine.run(query, &query.bind(given, &Scope::operator(now())).unwrap()).await.unwrap();
+        let place = |name: &String| answer.columns.iter().position(|column| column.name == *name).unwrap();
+        assert!(!shown.is_empty() && shown.len() <= rows.len(), "{name}");
+        for (shown, row) in shown.iter().zip(&rows) {
+            let golden: Vec<String> = head.iter().map(|name| text(&row[place(name)])).collect();
+            assert_eq!(*shown, golden, "{name}");
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.replace('\\', "\\\\").replace('\n', "\\n").replace('|', "\\|"),
+        other => other.to_string(),
+    }
+}
