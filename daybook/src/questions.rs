@@ -1,10 +1,12 @@
 //! Asks the local engine: the table as it is now, and what is not in it yet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use compactor::{Lake, Limits as DecodeLimits, RawLog, Tail};
+use compactor::{Lake, Limits as DecodeLimits, RawLog};
 use event::Timestamp;
 use futures::FutureExt;
+use ingest::System;
 use ingest::api::{Ask, QueryFn};
 use ingest::http::{Answer, Problem, accept};
 use query::local::{Limits, LocalEngine, Snapshot};
@@ -17,21 +19,27 @@ use crate::failure::Result;
 /// Forms of an answer: media type, and the word for `format=`.
 const FORMS: &[(&str, &str)] = &[("application/json", "json"), ("text/csv", "csv"), ("application/x-ndjson", "ndjson")];
 
+/// Headers of every answer: bytes of stored files that were read for it, and milliseconds that it took.
+const BYTES_READ: &str = "daybook-bytes-read";
+const ELAPSED_MS: &str = "daybook-elapsed-ms";
+
 /// Answers named queries from one installation.
 #[derive(Debug)]
 pub struct Questions {
     lake: Lake,
     raw: Arc<dyn RawLog>,
-    /// The last tail, by the table's metadata and what was pending: raw objects are never changed.
-    tail: Mutex<Option<(TailKey, Tail)>>,
+    /// The last engine, by the table's metadata and what was pending: neither files nor raw objects are ever changed.
+    engine: Mutex<Option<(EngineKey, LocalEngine)>>,
+    /// Microseconds from some moment.
+    monotonic: fn() -> u64,
 }
 
-type TailKey = (Option<String>, u64, u64);
+type EngineKey = (Option<String>, u64, u64);
 
 impl Questions {
     /// Questions to this table and what of the raw objects is not in it yet.
     pub fn new(lake: Lake, raw: Arc<dyn RawLog>) -> Self {
-        Self { lake, raw, tail: Mutex::default() }
+        Self { lake, raw, engine: Mutex::default(), monotonic: System::real().monotonic }
     }
 
     /// Runs a query with parameters by name.
@@ -48,17 +56,20 @@ impl Questions {
         let table = self.lake.load().await?;
         let pending = compactor::pending(&table, &self.raw).await?;
         let key = (table.metadata_location().map(str::to_owned), pending.objects, pending.bytes);
-        let mut cached = self.tail.lock().await;
-        let tail = match cached.as_ref() {
-            Some((known, tail)) if *known == key => tail.clone(),
-            _ => {
-                let tail = compactor::tail(&table, &self.raw, now, DecodeLimits::default()).await?;
-                *cached = Some((key, tail.clone()));
-                tail
-            }
+        let mut cached = self.engine.lock().await;
+        if let Some((known, engine)) = cached.as_ref()
+            && *known == key
+        {
+            return Ok(engine.clone());
+        }
+        let tail = compactor::tail(&table, &self.raw, now, DecodeLimits::default()).await?;
+        let snapshot = Snapshot { table, tail: tail.batches };
+        let engine = match cached.as_ref() {
+            Some((_, engine)) => engine.on(snapshot)?,
+            None => LocalEngine::new(snapshot, Limits::default())?,
         };
-        drop(cached);
-        Ok(LocalEngine::new(Snapshot { table, tail: tail.batches }, Limits::default())?)
+        *cached = Some((key, engine.clone()));
+        Ok(engine)
     }
 
     /// The questions as the API asks them, answered on the threads of `runtime`: an engine that computes for long gives
@@ -88,17 +99,21 @@ impl Questions {
         let params = query
             .bind(given.iter().map(|(name, value)| (name.as_str(), value.as_str())), &scope)
             .map_err(|error| problem(&error))?;
+        let begun = (self.monotonic)();
         let engine = self.engine(ask.now).await.map_err(|failure| {
             tracing::error!(%failure, "a query could not be started");
             Problem::unavailable("The table cannot be read now.")
         })?;
         let rows = engine.run(query, &params).await.map_err(|error| problem(&error))?;
+        let elapsed = Duration::from_micros((self.monotonic)().saturating_sub(begun));
         let body = match form {
             "text/csv" => Ok(format::csv(&rows)),
             "application/x-ndjson" => format::ndjson(&rows),
-            _ => format::json(query.name, &rows),
+            _ => format::timed_json(query.name, &rows, elapsed),
         };
-        Ok(Answer::of(200, form, body.map_err(|error| problem(&error))?))
+        let answer = Answer::of(200, form, body.map_err(|error| problem(&error))?);
+        let elapsed_ms = format!("{:.1}", elapsed.as_secs_f64() * 1_000.0);
+        Ok(answer.with(BYTES_READ, rows.bytes_read.to_string()).with(ELAPSED_MS, elapsed_ms))
     }
 }
 

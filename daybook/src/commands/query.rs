@@ -1,7 +1,11 @@
 //! `daybook query`: a named query from the command line, over every tenant unless one is named.
 
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use bytesize::ByteSize;
+use query::format::timed_json;
 use query::{Cell, CellKind, NamedQuery, RowColumn, Rows, Scope, named};
 
 use crate::cli::{Format, QueryArgs};
@@ -10,7 +14,7 @@ use crate::failure::{Failure, Result};
 use crate::output::{print, print_rows, table};
 use crate::place::Place;
 use crate::questions::listing;
-use crate::terminal::escape;
+use crate::terminal::{escape, escape_json};
 
 /// Lists the queries, or runs one.
 pub async fn run(config: &Config, args: &QueryArgs) -> Result<ExitCode> {
@@ -22,12 +26,42 @@ pub async fn run(config: &Config, args: &QueryArgs) -> Result<ExitCode> {
     let given = args.params.iter().map(|param| pair(param)).collect::<Result<Vec<_>>>()?;
     let place = Place::of(config).await?;
     let scope = Scope { now: place.now(), tenant: args.tenant.clone() };
+    let monotonic = place.system().monotonic;
+    let begun = monotonic();
     let rows = place.ask(query, &given, &scope).await?;
-    if args.output.format() == Format::Table {
-        print(format!("{}\n", escape(query.question)).as_bytes())?;
-    }
-    print_rows(query.name, &rows, args.output.format())?;
+    let elapsed = Duration::from_micros(monotonic().saturating_sub(begun));
+    show(query, &rows, elapsed, args.output.format())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the answer, and what it took: in the JSON, below the table, beside rows for programs on the terminal alone.
+fn show(query: &NamedQuery, rows: &Rows, elapsed: Duration, format: Format) -> Result<()> {
+    match format {
+        Format::Json => {
+            print(escape_json(&String::from_utf8_lossy(&timed_json(query.name, rows, elapsed)?)).as_bytes())
+        }
+        Format::Table => {
+            print(format!("{}\n", escape(query.question)).as_bytes())?;
+            print_rows(query.name, rows, format)?;
+            print(format!("{}\n", took(rows, elapsed)).as_bytes())
+        }
+        Format::Ndjson | Format::Csv => {
+            print_rows(query.name, rows, format)?;
+            let mut notes = std::io::stderr().lock();
+            if notes.is_terminal() {
+                // Whoever cannot be told this has the answer all the same.
+                let _ = writeln!(notes, "{}", took(rows, elapsed));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// `1.2 MiB read in 34 ms`; with what it costs where that is something.
+fn took(rows: &Rows, elapsed: Duration) -> String {
+    let read = ByteSize(rows.bytes_read).display().iec();
+    let cost = rows.cost_usd.map_or_else(String::new, |usd| format!(", about ${usd:.6}"));
+    format!("{read} read in {:.0} ms{cost}", elapsed.as_secs_f64() * 1_000.0)
 }
 
 fn pair(param: &str) -> Result<(String, String)> {

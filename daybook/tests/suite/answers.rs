@@ -53,6 +53,7 @@ fn answers_come_as_json_csv_and_ndjson() {
     assert_eq!(json.header("content-type"), Some("application/json"));
     let json = json.json();
     assert_eq!((&json["query"], &json["count"]), (&"submissions_by_user".into(), &2.into()));
+    assert!(json["bytes_read"].is_u64() && json["elapsed_ms"].as_f64().unwrap() > 0.0, "{json}");
     let expected = json["rows"].as_array().unwrap();
 
     let lines = client.get("/queries/submissions_by_user?format=ndjson").expect(200);
@@ -63,6 +64,8 @@ fn answers_come_as_json_csv_and_ndjson() {
     let accept = Request::new("GET", "/queries/submissions_by_user").header("accept", "text/csv");
     let csv = client.send(&accept).unwrap().expect(200);
     assert!(csv.header("content-type").unwrap().starts_with("text/csv"));
+    let took = |name: &str| csv.header(name).unwrap().parse::<f64>().unwrap();
+    assert!(took("daybook-bytes-read") >= 0.0 && took("daybook-elapsed-ms") > 0.0);
     let csv = csv.text();
     assert!(csv.starts_with("user_id,submissions,"), "{csv}");
     assert!(csv.contains(r#""a, ""b"""#), "{csv}");
@@ -75,10 +78,16 @@ fn questions_are_listed_and_wrong_ones_refused() {
     let server = Server::start(&place.data(), &[]);
     let mut client = server.client();
     let list = client.get("/queries").expect(200).json();
-    let names: Vec<String> = list["items"].as_array().unwrap().iter().map(|item| text(item, "/name")).collect();
-    assert_eq!((list["count"].as_u64(), names.len()), (Some(8), 8));
-    for name in names.iter().filter(|name| !name.starts_with("entity_")) {
-        client.get(&format!("/queries/{name}")).expect(200);
+    let items = list["items"].as_array().unwrap();
+    assert!(items.len() >= 24 && list["count"] == items.len(), "{list}");
+    for item in items {
+        let params = item["params"].as_array().unwrap();
+        let required: Vec<String> = params
+            .iter()
+            .filter(|param| param["required"] == true)
+            .map(|param| format!("{}=019aa0c5-6f8b-7000-8000-000000000000", text(param, "/name")))
+            .collect();
+        client.get(&format!("/queries/{}?{}", text(item, "/name"), required.join("&"))).expect(200);
     }
     client.get("/queries/nonsense").expect(404);
     client.get("/queries/traffic?format=xml").expect(400);

@@ -11,6 +11,7 @@ mod edge;
 mod faults;
 mod house;
 mod kills;
+mod month;
 mod octokit;
 mod power;
 mod retention;

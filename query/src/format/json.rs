@@ -1,5 +1,7 @@
 //! Answers as JSON: one document, or one row a line.
 
+use std::time::Duration;
+
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +15,19 @@ use crate::rows::{Cell, RowColumn, Rows};
 /// # Errors
 /// `Engine`; writing to memory has no way to fail that is known.
 pub fn json(query: &str, rows: &Rows) -> Result<Vec<u8>> {
-    let mut out = serde_json::to_vec(&Document { query, rows }).map_err(unwritable)?;
+    document(&Document { query, rows, elapsed: None })
+}
+
+/// The same document with `elapsed_ms`, how long the asker waited.
+///
+/// # Errors
+/// As [`json`].
+pub fn timed_json(query: &str, rows: &Rows, elapsed: Duration) -> Result<Vec<u8>> {
+    document(&Document { query, rows, elapsed: Some(elapsed) })
+}
+
+fn document(document: &Document<'_>) -> Result<Vec<u8>> {
+    let mut out = serde_json::to_vec(document).map_err(unwritable)?;
     out.push(b'\n');
     Ok(out)
 }
@@ -38,6 +52,7 @@ fn unwritable(error: serde_json::Error) -> Error {
 struct Document<'a> {
     query: &'a str,
     rows: &'a Rows,
+    elapsed: Option<Duration>,
 }
 
 impl Serialize for Document<'_> {
@@ -49,6 +64,9 @@ impl Serialize for Document<'_> {
         map.serialize_entry("count", &self.rows.rows.len())?;
         map.serialize_entry("truncated", &self.rows.truncated)?;
         map.serialize_entry("bytes_read", &self.rows.bytes_read)?;
+        if let Some(elapsed) = self.elapsed {
+            map.serialize_entry("elapsed_ms", &(elapsed.as_micros() as f64 / 1_000.0))?;
+        }
         if let Some(cost) = self.rows.cost_usd {
             map.serialize_entry("cost_usd", &cost)?;
         }

@@ -4,4 +4,4 @@ mod csv;
 mod json;
 
 pub use csv::csv;
-pub use json::{json, ndjson};
+pub use json::{json, ndjson, timed_json};

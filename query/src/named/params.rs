@@ -78,7 +78,8 @@ impl NamedQuery {
         }
         for param in &self.params {
             if !values.contains_key(param.name) {
-                let default = param.default.as_ref().ok_or_else(|| bad(param.name, "it is required"))?;
+                let default = param.default.as_ref();
+                let default = default.ok_or_else(|| bad(param.name, &format!("it is required: {}", param.meaning)))?;
                 values.insert(param.name, (param.kind, default.at(scope.now)));
             }
         }

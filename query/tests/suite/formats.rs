@@ -1,7 +1,9 @@
 //! Answers as bytes.
 
+use std::time::Duration;
+
 use event::Timestamp;
-use query::format::{csv, json, ndjson};
+use query::format::{csv, json, ndjson, timed_json};
 use query::{Cell, CellKind, RowColumn, Rows};
 
 fn rows() -> Rows {
@@ -45,6 +47,13 @@ fn json_has_columns_rows_and_count() {
         "\n",
     );
     assert_eq!(String::from_utf8(json("test", &rows()).unwrap()).unwrap(), expect);
+}
+
+#[test]
+fn json_may_say_how_long_it_took() {
+    let timed = String::from_utf8(timed_json("test", &rows(), Duration::from_micros(1_234)).unwrap()).unwrap();
+    assert!(timed.ends_with("\"bytes_read\":42,\"elapsed_ms\":1.234}\n"), "{timed}");
+    assert_eq!(timed.replace(",\"elapsed_ms\":1.234", "").into_bytes(), json("test", &rows()).unwrap());
 }
 
 #[test]
