@@ -17,6 +17,7 @@ use crate::engine::QueryEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::local::convert;
 use crate::local::failure::of_datafusion;
+use crate::local::footers::Footers;
 use crate::local::schema::{conform, schema};
 use crate::local::shims;
 use crate::local::table::Requests;
@@ -50,13 +51,15 @@ impl Default for Limits {
     }
 }
 
-/// DataFusion over one snapshot. Cheap to make: make one for each snapshot.
+/// DataFusion over one snapshot. Cheap to make and to clone: make one for each snapshot, and keep it while that lasts.
 ///
-/// Reads nothing but the table's files, writes nothing, spills nothing to disk.
+/// Footers of files and the lists of them are read once for an engine, its clones and those made from it with
+/// [`LocalEngine::on`]. It reads nothing but the table's files, writes nothing, spills nothing to disk.
 #[derive(Debug, Clone)]
 pub struct LocalEngine {
     table: iceberg::table::Table,
     tail: Arc<Vec<RecordBatch>>,
+    footers: Arc<Footers>,
     limits: Limits,
 }
 
@@ -66,16 +69,29 @@ impl LocalEngine {
     /// # Errors
     /// `Engine` if a batch of the tail has a column of another type.
     pub fn new(snapshot: Snapshot, limits: Limits) -> Result<Self> {
+        Self::with_footers(snapshot, limits, Arc::default())
+    }
+
+    /// The same engine for another snapshot of the same table, most of whose files may be the same.
+    ///
+    /// # Errors
+    /// As [`LocalEngine::new`].
+    pub fn on(&self, snapshot: Snapshot) -> Result<Self> {
+        Self::with_footers(snapshot, self.limits, Arc::clone(&self.footers))
+    }
+
+    fn with_footers(snapshot: Snapshot, limits: Limits, footers: Arc<Footers>) -> Result<Self> {
         let schema = schema();
         let tail = snapshot.tail.iter().map(|batch| conform(batch, &schema)).collect::<Result<_>>()?;
-        Ok(Self { table: snapshot.table, tail: Arc::new(tail), limits })
+        Ok(Self { table: snapshot.table, tail: Arc::new(tail), footers, limits })
     }
 
     /// A session that knows `requests` and Trino's functions, and counts into `bytes_read`.
     fn session(&self, bytes_read: &Arc<AtomicU64>) -> Result<SessionContext> {
         let context = SessionContext::new_with_config_rt(session_config(), runtime(self.limits.memory_bytes)?);
         shims::register(&context);
-        let requests = Requests::new(self.table.clone(), Arc::clone(&self.tail), Arc::clone(bytes_read));
+        let (tail, footers) = (Arc::clone(&self.tail), Arc::clone(&self.footers));
+        let requests = Requests::new(self.table.clone(), tail, footers, Arc::clone(bytes_read));
         context.register_table("requests", Arc::new(requests)).map_err(of_datafusion)?;
         Ok(context)
     }

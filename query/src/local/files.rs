@@ -22,6 +22,7 @@ use iceberg::spec::DataFileFormat;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::local::failure::of_iceberg;
+use crate::local::footers::Footers;
 use crate::local::reader::{DataFile, FileReaders};
 
 /// The end of a Parquet file that is read first: footers of a day's file are smaller.
@@ -58,6 +59,7 @@ fn readable(task: &FileScanTask) -> Result<()> {
 pub(crate) struct Scan<'a> {
     pub file_io: &'a FileIO,
     pub schema: &'a SchemaRef,
+    pub footers: &'a Arc<Footers>,
     pub bytes_read: &'a Arc<AtomicU64>,
 }
 
@@ -70,7 +72,7 @@ impl Scan<'_> {
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let readers = FileReaders::new(self.file_io.clone(), Arc::clone(self.bytes_read));
+        let readers = FileReaders::new(self.file_io.clone(), Arc::clone(self.footers), Arc::clone(self.bytes_read));
         let mut source = ParquetSource::new(Arc::clone(self.schema))
             .with_table_parquet_options(state.default_table_options().parquet)
             .with_metadata_size_hint(FOOTER_BYTES)

@@ -4,6 +4,7 @@ mod convert;
 mod engine;
 mod failure;
 mod files;
+mod footers;
 mod prune;
 mod reader;
 mod schema;

@@ -14,7 +14,9 @@ use iceberg::io::{FileIO, FileRead};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+
+use crate::local::footers::Footers;
 
 /// A data file's place, as the table names it; rides on DataFusion's description of the file.
 #[derive(Debug)]
@@ -26,12 +28,13 @@ pub(crate) struct DataFile {
 #[derive(Debug)]
 pub(crate) struct FileReaders {
     file_io: FileIO,
+    footers: Arc<Footers>,
     bytes_read: Arc<AtomicU64>,
 }
 
 impl FileReaders {
-    pub(crate) fn new(file_io: FileIO, bytes_read: Arc<AtomicU64>) -> Self {
-        Self { file_io, bytes_read }
+    pub(crate) fn new(file_io: FileIO, footers: Arc<Footers>, bytes_read: Arc<AtomicU64>) -> Self {
+        Self { file_io, footers, bytes_read }
     }
 }
 
@@ -53,6 +56,7 @@ impl ParquetFileReaderFactory for FileReaders {
             size: file.object_meta.size,
             footer_bytes: metadata_size_hint,
             opened: None,
+            footers: Arc::clone(&self.footers),
             bytes_read: Arc::clone(&self.bytes_read),
         }))
     }
@@ -65,6 +69,7 @@ struct FileReader {
     size: u64,
     footer_bytes: Option<usize>,
     opened: Option<Box<dyn FileRead>>,
+    footers: Arc<Footers>,
     bytes_read: Arc<AtomicU64>,
 }
 
@@ -81,6 +86,21 @@ impl FileReader {
     }
 }
 
+impl FileReader {
+    async fn footer(&mut self, options: Option<&ArrowReaderOptions>) -> ParquetResult<Arc<ParquetMetaData>> {
+        let mut reader = ParquetMetaDataReader::new()
+            .with_prefetch_hint(self.footer_bytes)
+            .with_page_index_policy(PageIndexPolicy::Optional);
+        if let Some(options) = options {
+            reader = reader.with_metadata_options(Some(options.metadata_options().clone()));
+        }
+        let size = self.size;
+        let footer = Arc::new(reader.load_and_finish(&mut *self, size).await?);
+        self.footers.count(&self.path, &footer);
+        Ok(footer)
+    }
+}
+
 impl AsyncFileReader for FileReader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<bytes::Bytes>> {
         async move {
@@ -90,20 +110,14 @@ impl AsyncFileReader for FileReader {
         .boxed()
     }
 
+    /// The footer with the page index: every question has a range of time, so all of them need both.
     fn get_metadata<'a>(
         &'a mut self,
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
         async move {
-            let mut reader = ParquetMetaDataReader::new().with_prefetch_hint(self.footer_bytes);
-            if let Some(options) = options {
-                reader = reader
-                    .with_metadata_options(Some(options.metadata_options().clone()))
-                    .with_column_index_policy(options.column_index_policy())
-                    .with_offset_index_policy(options.offset_index_policy());
-            }
-            let size = self.size;
-            Ok(Arc::new(reader.load_and_finish(self, size).await?))
+            let kept = self.footers.of(&self.path);
+            kept.get_or_try_init(|| self.footer(options)).await.cloned()
         }
         .boxed()
     }

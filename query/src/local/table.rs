@@ -15,6 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::union::UnionExec;
 
 use crate::local::failure::through;
+use crate::local::footers::Footers;
 use crate::local::schema::schema;
 use crate::local::{files, prune};
 
@@ -23,14 +24,20 @@ use crate::local::{files, prune};
 pub(crate) struct Requests {
     table: iceberg::table::Table,
     tail: Arc<Vec<RecordBatch>>,
+    footers: Arc<Footers>,
     bytes_read: Arc<AtomicU64>,
     schema: SchemaRef,
 }
 
 impl Requests {
     /// What is read from files is added to `bytes_read`.
-    pub(crate) fn new(table: iceberg::table::Table, tail: Arc<Vec<RecordBatch>>, bytes_read: Arc<AtomicU64>) -> Self {
-        Self { table, tail, bytes_read, schema: schema() }
+    pub(crate) fn new(
+        table: iceberg::table::Table,
+        tail: Arc<Vec<RecordBatch>>,
+        footers: Arc<Footers>,
+        bytes_read: Arc<AtomicU64>,
+    ) -> Self {
+        Self { table, tail, footers, bytes_read, schema: schema() }
     }
 }
 
@@ -69,7 +76,12 @@ impl TableProvider for Requests {
         if tasks.is_empty() {
             return Ok(tail);
         }
-        let scan = files::Scan { file_io: self.table.file_io(), schema: &self.schema, bytes_read: &self.bytes_read };
+        let scan = files::Scan {
+            file_io: self.table.file_io(),
+            schema: &self.schema,
+            footers: &self.footers,
+            bytes_read: &self.bytes_read,
+        };
         let stored = scan.exec(state, tasks, projection, filters)?;
         if self.tail.is_empty() { Ok(stored) } else { UnionExec::try_new(vec![stored, tail]) }
     }

@@ -2,8 +2,8 @@
 
 use event::{Event, EventId, Timestamp};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use query::local::Snapshot;
-use query::{Cell, Rows};
+use query::local::{Limits, LocalEngine, Snapshot};
+use query::{Cell, QueryEngine, Rows, named};
 
 use crate::fixture::{ask, events, now, scope};
 use crate::table::Lake;
@@ -101,4 +101,18 @@ async fn bloom_filters_leave_row_groups_out() {
         bytes.push(rows.bytes_read);
     }
     assert!(bytes[0] * 4 < bytes[1] * 3, "{bytes:?}");
+}
+
+#[tokio::test]
+async fn footers_are_read_once_for_all_engines_of_a_table() {
+    let snapshot = lake(3, WriterProperties::builder().build()).await;
+    let query = named::find("traffic").unwrap();
+    let params = query.bind([("from", "2026-11-01")], &scope()).unwrap();
+    let engine = LocalEngine::new(snapshot.clone(), Limits::default()).unwrap();
+    let first = engine.run(query, &params).await.unwrap();
+    let again = engine.run(query, &params).await.unwrap();
+    assert_eq!(first.rows, again.rows);
+    assert!(again.bytes_read < first.bytes_read, "{} after {}", again.bytes_read, first.bytes_read);
+    let next = engine.on(snapshot).unwrap().run(query, &params).await.unwrap();
+    assert_eq!((next.rows, next.bytes_read), (again.rows, again.bytes_read));
 }
