@@ -10,8 +10,9 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility};
 
+use super::by_group::BestOfGroups;
 use super::{aggregate, misused};
 
 /// The `x` of the greatest `y`, which may be null; rows whose `y` is null do not count.
@@ -79,6 +80,16 @@ impl AggregateUDFImpl for By {
         let null = |field: &FieldRef| ScalarValue::try_from(field.data_type());
         let nothing = args.expr_fields.iter().map(null).collect::<Result<_>>()?;
         Ok(Box::new(Best { better: self.better, nothing, found: None }))
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
+        // Rows of sortable bytes do not give dictionaries back.
+        !args.expr_fields.iter().any(|field| matches!(field.data_type(), DataType::Dictionary(..)))
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        let kinds: Vec<DataType> = args.expr_fields.iter().map(|field| field.data_type().clone()).collect();
+        Ok(Box::new(BestOfGroups::new(self.better, &kinds)?))
     }
 }
 

@@ -4,6 +4,7 @@
 //! value every time, however the rows were spread over threads.
 
 mod by;
+mod by_group;
 mod count_if;
 mod date_diff;
 mod iso_time;
