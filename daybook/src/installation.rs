@@ -125,7 +125,20 @@ impl Installation {
         }
     }
 
-    /// Whether there was a store: the key is made by the server alone, after the store.
+    /// Makes store and key as the server does, unless there is a key: for what writes events without a server. Does
+    /// nothing to an installation that has been served.
+    ///
+    /// # Errors
+    /// The store's or the key's.
+    pub async fn prepare(&self) -> Result<()> {
+        if !self.had_store() {
+            drop(self.store().await?);
+            self.key("redaction")?;
+        }
+        Ok(())
+    }
+
+    /// Whether there was a store: the key is made after it.
     pub fn had_store(&self) -> bool {
         self.folder.join(KEY).exists()
     }

@@ -9,6 +9,7 @@ mod cost;
 mod demo;
 mod descriptors;
 mod failure;
+mod import;
 mod installation;
 mod logging;
 mod output;
@@ -47,6 +48,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
         match cli.command {
             Command::Serve => commands::serve::run(config).await,
             Command::Compact(args) => commands::compact::run(&config, &args).await,
+            Command::Import(args) => commands::import::run(&config, &args).await,
             Command::Quarantine(args) => commands::quarantine::run(&config, &args.command).await,
             Command::Lake(args) => commands::lake::run(&config, &args).await,
             Command::Query(args) => commands::query::run(&config, &args).await,

@@ -3,6 +3,7 @@
 pub mod compact;
 pub mod cost;
 pub mod history;
+pub mod import;
 pub mod lake;
 pub mod quarantine;
 pub mod query;
