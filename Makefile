@@ -150,12 +150,15 @@ doc: ## the documentation of the crates, to target/doc
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked $(AWS) --no-deps
 
 ##@ Measure
-.PHONY: bench bench-ingest bench-compaction bench-queries load-test
-bench: bench-ingest bench-compaction bench-queries ## all benchmarks; they build in release
+.PHONY: bench bench-ingest bench-import bench-compaction bench-queries load-test
+bench: bench-ingest bench-compaction bench-queries ## all but the import's benchmark; they build in release
 
 bench-ingest: ## POST /data relative to the same server with a store that keeps nothing, and beside 10,000 idle and slow connections (needs wrk and python3)
 	@bench/ingest
 	@bench/crowd
+
+bench-import: ## daybook import of an access log, relative to goaccess (needs goaccess and python3; LOG=… for a log of your own)
+	@bench/import
 
 bench-compaction: ## the compaction, beside chDB, DuckDB and Polars too (PARTS="peers scale …", EVENTS=1000000, ROUNDS=5; needs python3 and PyPI, once)
 	@bench/compaction/run $(PARTS)

@@ -51,7 +51,7 @@ pub use plan::{Options, Pending};
 pub use profile::{Profile, Stage};
 pub use quarantine::{QUARANTINE_REASON_DAMAGED, QuarantinedLine, Retry, Verdict, Written, read_quarantine};
 pub use raw::{DirRawLog, MemoryRawLog, RawLog, RawObject};
-pub use scan::{scan, table_rows};
+pub use scan::{scan, scan_days, table_rows};
 pub use tail::{Tail, pending, tail};
 #[cfg(feature = "local")]
 pub use upkeep::{Upkeep, UpkeepOptions, UpkeepStep, UpkeepSummary};

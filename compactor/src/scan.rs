@@ -18,10 +18,23 @@ use crate::lake::{data_files, day, open};
 /// # Errors
 /// At once if the files cannot be listed or a column is unknown; in the stream if a file cannot be read.
 pub async fn scan(table: &Table, columns: &[&str]) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    scan_days(table, columns, |_| true).await
+}
+
+/// As [`scan`], but only the files of `wanted` days, each the number of days since 1970.
+///
+/// # Errors
+/// As [`scan`].
+pub async fn scan_days(
+    table: &Table,
+    columns: &[&str],
+    wanted: impl Fn(i32) -> bool,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     if let Some(unknown) = columns.iter().find(|column| crate::schema::field_id(column).is_none()) {
         return Err(Error::new(ErrorKind::Table, format!("the table has no column {unknown}")));
     }
     let mut files = data_files(table).await?;
+    files.retain(|file| day(file).is_none_or(&wanted));
     files.sort_by_cached_key(|file| (day(file), file.file_path().to_owned()));
     let (table, columns) = (table.clone(), columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     let batches = stream::iter(files).map(Ok).and_then(move |file| read(table.clone(), file, columns.clone()));

@@ -19,9 +19,9 @@ use crate::config::Config;
 use crate::failure::{Failure, Result};
 
 /// The file that holds the installation's key, in hex.
-const KEY: &str = "installation.key";
+pub const KEY: &str = "installation.key";
 /// What a data folder holds at least one of.
-const HOLDINGS: [&str; 3] = ["store.db", "raw", "lake"];
+pub const HOLDINGS: [&str; 3] = ["store.db", "raw", "lake"];
 /// How often, and after what pauses, a store that another process has is tried again.
 const OPEN_TRIES: u32 = 40;
 const OPEN_PAUSE: Duration = Duration::from_millis(50);

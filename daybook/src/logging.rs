@@ -29,3 +29,9 @@ pub fn complain(failure: &Failure) {
     // Where nobody can be told, the exit status has to do.
     let _ = writeln!(std::io::stderr(), "daybook: {failure}");
 }
+
+/// Says what was done, where standard output is for something else.
+#[expect(clippy::print_stderr, reason = "the command's own word to its user")]
+pub fn tell(text: &str) {
+    eprintln!("{}", crate::terminal::escape(text));
+}

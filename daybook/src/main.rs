@@ -8,6 +8,7 @@ mod config;
 mod cost;
 mod demo;
 mod descriptors;
+mod doctor;
 mod failure;
 mod import;
 mod installation;
@@ -15,6 +16,8 @@ mod logging;
 mod output;
 mod place;
 mod questions;
+mod replay;
+mod sql;
 mod terminal;
 mod verify;
 
@@ -52,8 +55,16 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Command::Quarantine(args) => commands::quarantine::run(&config, &args.command).await,
             Command::Lake(args) => commands::lake::run(&config, &args).await,
             Command::Query(args) => commands::query::run(&config, &args).await,
+            Command::Sql(args) => commands::sql::run(&config, &args).await,
+            Command::SqlChild(args) => sql::child::run(&config, &args).await,
             Command::History(args) => commands::history::run(&config, &args).await,
             Command::Show(args) => commands::show::run(&config, &args).await,
+            Command::Tail(args) => commands::tail::run(&config, &args).await,
+            Command::Export(args) => commands::export::run(&config, &args).await,
+            Command::Replay(args) => commands::replay::run(&config, &args).await,
+            Command::Doctor(args) => commands::doctor::run(&config, &args).await,
+            Command::Completions(args) => commands::shell::completions(&args),
+            Command::Man(args) => commands::shell::man(&args),
             Command::Verify(args) => commands::verify::run(&config, &args).await,
             Command::Schema(args) => commands::schema::run(&args),
             Command::Cost(args) => commands::cost::run(&args),

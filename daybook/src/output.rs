@@ -46,6 +46,18 @@ pub fn print(bytes: &[u8]) -> Result<()> {
     }
 }
 
+/// Writes to standard output what goes on and on: a reader that has gone ends the program.
+///
+/// # Errors
+/// It cannot be written.
+pub fn print_or_end(bytes: &[u8]) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result.map_err(Failure::while_("print")),
+    }
+}
+
 /// A table with this head, as all of them look.
 pub fn table(head: &[&str]) -> Table {
     let mut table = Table::new();

@@ -6,7 +6,7 @@
 pub(crate) mod balance;
 pub(crate) mod chain;
 mod report;
-mod row;
+pub(crate) mod row;
 pub(crate) mod view;
 
 use std::collections::HashMap;
@@ -56,6 +56,7 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
     report.add(uniqueness);
     report.add_all(balance::check(&table, &raw, &view).await?);
     report.add(view.hashes());
+    report.add(view.requests());
     let (mut versions, mut folds) = chain::check(&view, reader.is_some().then_some(&before.entities));
     if let Some(reader) = &reader {
         report.add(durability(reader, &before, &view).await?);

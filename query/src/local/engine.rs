@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
+use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -19,6 +20,7 @@ use crate::local::convert;
 use crate::local::failure::of_datafusion;
 use crate::local::footers::Footers;
 use crate::local::schema::{conform, schema};
+use crate::local::select::Select;
 use crate::local::shims;
 use crate::local::table::Requests;
 use crate::named::{NamedQuery, Params};
@@ -98,7 +100,7 @@ impl LocalEngine {
 
     async fn rows(&self, sql: &str) -> Result<Rows> {
         let bytes_read = Arc::new(AtomicU64::new(0));
-        let frame = self.session(&bytes_read)?.sql(sql).await.map_err(of_datafusion)?;
+        let frame = self.session(&bytes_read)?.sql_with_options(sql, read_only()).await.map_err(of_datafusion)?;
         let columns = convert::columns(frame.schema().as_arrow())?;
         let mut stream = frame.execute_stream().await.map_err(of_datafusion)?;
         let mut rows = Vec::new();
@@ -120,7 +122,20 @@ impl LocalEngine {
 #[async_trait]
 impl QueryEngine for LocalEngine {
     async fn run(&self, query: &NamedQuery, params: &Params) -> Result<Rows> {
-        let sql = query.render(params)?;
+        self.bounded(query.name, query.render(params)?).await
+    }
+}
+
+impl LocalEngine {
+    /// Runs a statement that somebody made up.
+    ///
+    /// # Errors
+    /// `Engine` if it makes no sense, such as a column that is not there; `Timeout`, `OutOfMemory` at the limits.
+    pub async fn select(&self, select: &Select) -> Result<Rows> {
+        self.bounded("the statement", select.as_str().to_owned()).await
+    }
+
+    async fn bounded(&self, name: &str, sql: String) -> Result<Rows> {
         let engine = self.clone();
         // A task of its own, which ends with the set: a long step of the query cannot hold up the clock.
         let mut task = JoinSet::new();
@@ -131,10 +146,15 @@ impl QueryEngine for LocalEngine {
             Ok(None) => Err(Error::new(ErrorKind::Engine, "the query did not start")),
             Err(_) => {
                 let seconds = self.limits.timeout.as_secs_f64();
-                Err(Error::new(ErrorKind::Timeout, format!("{} did not finish within {seconds} s", query.name)))
+                Err(Error::new(ErrorKind::Timeout, format!("{name} did not finish within {seconds} s")))
             }
         }
     }
+}
+
+/// What a query may be, on the engine's side: it changes neither tables nor settings.
+fn read_only() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
 /// Filters prune, but rows are filtered after the scan: measured, DataFusion's pushdown of row filters into the Parquet

@@ -8,8 +8,10 @@ mod footers;
 mod prune;
 mod reader;
 mod schema;
+mod select;
 mod shims;
 mod table;
 
 pub use engine::{Limits, LocalEngine, Snapshot};
 pub use schema::schema;
+pub use select::Select;

@@ -8,6 +8,7 @@ mod catalogue;
 mod extremes;
 mod fixture;
 mod formats;
+mod free;
 mod functions;
 mod golden;
 mod oracle;

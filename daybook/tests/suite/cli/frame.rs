@@ -16,6 +16,10 @@ const READERS: &[&[&str]] = &[
     &["lake"],
     &["quarantine", "list"],
     &["quarantine", "retry"],
+    &["sql", "select 1"],
+    &["tail"],
+    &["export", "events"],
+    &["replay"],
 ];
 
 fn bare(args: &[&str]) -> Ran {
@@ -31,7 +35,27 @@ fn help_lists_commands_and_examples() {
     for command in ["query", "show", "schema", "quarantine"] {
         assert!(bare(&[command, "--help"]).done().contains("Example"), "{command}");
     }
-    for command in ["serve", "compact", "quarantine", "lake", "query", "history", "show", "verify", "schema", "demo"] {
+    for command in [
+        "serve",
+        "compact",
+        "import",
+        "quarantine",
+        "lake",
+        "query",
+        "sql",
+        "history",
+        "show",
+        "tail",
+        "export",
+        "verify",
+        "replay",
+        "doctor",
+        "schema",
+        "cost",
+        "demo",
+        "completions",
+        "man",
+    ] {
         assert!(help.contains(&format!("\n  {command}")), "{command} is not in {help}");
         bare(&[command, "--help"]).done();
     }

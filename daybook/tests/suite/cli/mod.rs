@@ -5,9 +5,13 @@ mod config;
 mod entity;
 mod frame;
 mod gateway;
+mod import;
 mod lake;
 mod quarantine;
 mod query;
+mod replay;
+mod sql;
+mod tools;
 
 use crate::support::{Http, Place, Server, text};
 

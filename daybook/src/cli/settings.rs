@@ -1,0 +1,113 @@
+//! Settings: flags of every command, names of the environment, and of `daybook.toml`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[cfg(feature = "aws")]
+use super::Engine;
+
+/// Settings that `daybook.toml` may hold under the same names.
+#[derive(Debug, Clone, Default, Args, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Settings {
+    /// Folder of the installation [default: ./daybook-data]
+    #[arg(long, global = true, env = "DAYBOOK_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// What is logged to standard error: error, warn, info, debug [default: warn; of serve: info]
+    #[arg(long, global = true, env = "DAYBOOK_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Address to serve at; anything but loopback needs an API key [default: 127.0.0.1:3000]
+    #[arg(long, global = true, env = "DAYBOOK_LISTEN", value_name = "HOST:PORT", help_heading = "Server")]
+    pub listen: Option<String>,
+    /// Name of the environment in every event [default: local]
+    #[arg(long, global = true, env = "DAYBOOK_ENVIRONMENT", help_heading = "Server")]
+    pub environment: Option<String>,
+    /// What comes before every route, such as /v1
+    #[arg(long, global = true, env = "DAYBOOK_BASE_PATH", value_name = "PATH", help_heading = "Server")]
+    pub base_path: Option<String>,
+    /// Origins that browsers may call from, separated by commas
+    #[arg(long, global = true, env = "DAYBOOK_CORS_ORIGINS", value_delimiter = ',', help_heading = "Server")]
+    pub cors_origins: Option<Vec<String>>,
+    /// API keys as id:tenant:sha256-hex, separated by commas; without any, everybody may call
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_API_KEYS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        help_heading = "Server"
+    )]
+    pub api_keys: Option<Vec<String>>,
+    /// Refuse changes without If-Match
+    #[arg(long, global = true, env = "DAYBOOK_REQUIRE_IF_MATCH", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Server")]
+    pub require_if_match: Option<bool>,
+    /// Most connections that are open at once; more are refused with 503 [default: 10000, or what file descriptors allow]
+    #[arg(long, global = true, env = "DAYBOOK_MAX_CONNECTIONS", value_name = "N", help_heading = "Server")]
+    pub max_connections: Option<usize>,
+    /// Most requests in work at once; more are refused with 503 [default: 1024]
+    #[arg(long, global = true, env = "DAYBOOK_MAX_REQUESTS", value_name = "N", help_heading = "Server")]
+    pub max_requests: Option<usize>,
+    /// More names of JSON, form and query fields whose values are masked, separated by commas
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_MASK",
+        value_delimiter = ',',
+        value_name = "NAMES",
+        help_heading = "Server"
+    )]
+    pub mask: Option<Vec<String>>,
+    /// How often committed events become raw objects [default: 1s]
+    #[arg(long, global = true, env = "DAYBOOK_RELAY_EVERY", value_name = "DURATION", help_heading = "Server")]
+    pub relay_every: Option<String>,
+    /// How long the store keeps events that the raw log has, days; 0 for ever [default: 30]
+    #[arg(long, global = true, env = "DAYBOOK_EVENT_RETENTION_DAYS", value_name = "DAYS", help_heading = "Server")]
+    pub event_retention_days: Option<u32>,
+    /// How long it keeps submissions, days; 0 for ever [default: 0]
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_SUBMISSION_RETENTION_DAYS",
+        value_name = "DAYS",
+        help_heading = "Server"
+    )]
+    pub submission_retention_days: Option<u32>,
+    /// How often the server looks whether a compaction is worth it [default: 1m]
+    #[arg(long, global = true, env = "DAYBOOK_COMPACT_EVERY", value_name = "DURATION", help_heading = "Compactor")]
+    pub compact_every: Option<String>,
+    /// Memory that a compaction may take in all [default: 512MiB]
+    #[arg(long, global = true, env = "DAYBOOK_MEMORY", value_name = "SIZE", help_heading = "Compactor")]
+    pub memory: Option<String>,
+    /// A longer line goes to quarantine [default: 8MiB]
+    #[arg(long, global = true, env = "DAYBOOK_MAX_LINE", value_name = "SIZE", help_heading = "Compactor")]
+    pub max_line: Option<String>,
+    /// The installation is on AWS; credentials and region as the AWS command line finds them
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_AWS", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "AWS")]
+    pub aws: Option<bool>,
+    /// Folder that Terraform was applied from, or a file with `terraform output -json`: it says the names below
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_TERRAFORM", value_name = "PATH", help_heading = "AWS")]
+    pub terraform: Option<PathBuf>,
+    /// Bucket of the raw objects and the lake
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_BUCKET", value_name = "NAME", help_heading = "AWS")]
+    pub bucket: Option<String>,
+    /// DynamoDB table of the store
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_TABLE", value_name = "NAME", help_heading = "AWS")]
+    pub table: Option<String>,
+    /// Glue database of the table `requests`
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_DATABASE", value_name = "NAME", help_heading = "AWS")]
+    pub database: Option<String>,
+    /// Athena's workgroup
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_WORKGROUP", value_name = "NAME", help_heading = "AWS")]
+    pub workgroup: Option<String>,
+    /// Who runs queries: Athena, or this machine on the files of the lake [default: athena]
+    #[cfg(feature = "aws")]
+    #[arg(long, global = true, env = "DAYBOOK_ENGINE", help_heading = "AWS")]
+    pub engine: Option<Engine>,
+}
