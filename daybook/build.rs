@@ -1,6 +1,5 @@
 //! Tells the program which commit it was built from, where that can be known.
 
-#![expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
 #![expect(clippy::disallowed_methods, reason = "how cargo speaks to a build script")]
 
 use std::process::Command;

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, ObjectNamePart, Query, Select as SelectBody, SetExpr, Statement, TableFactor, Visit, Visitor,
+    Expr, ObjectName, ObjectNamePart, Query, Select as SelectBody, SelectFlavor, SetExpr, Statement, TableFactor,
+    Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -15,7 +17,11 @@ use crate::error::{Error, ErrorKind, Result};
 const TABLE: &str = "requests";
 /// Longest statement, bytes.
 const LONGEST: usize = 32 << 10;
-/// Most expressions in it: a plan's cost, and its depth, follow them.
+/// What reading it may take of the stack, bytes.
+const STACK: usize = 32 << 20;
+/// Most words and signs in it: a chain of operators is as deep as it is long, and trees are walked on the stack.
+const MOST_TOKENS: usize = 1_500;
+/// Most expressions in it: a plan's cost follows them.
 const MOST_EXPRESSIONS: usize = 1_000;
 /// How deep parentheses and subqueries may be nested.
 const DEEPEST: usize = 40;
@@ -34,18 +40,42 @@ impl Select {
     /// # Errors
     /// `BadParameter`: it is no such statement; the context says why.
     pub fn parse(sql: &str) -> Result<Self> {
+        // A stack of its own: however deep a statement is within its bounds, reading it cannot end the process.
+        let checked = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || Self::check(sql));
+            thread.map(|thread| thread.join())
+        });
+        match checked {
+            Ok(Ok(checked)) => checked,
+            _ => Err(Error::new(ErrorKind::Engine, "the statement could not be looked at")),
+        }
+    }
+
+    fn check(sql: &str) -> Result<Self> {
         let refused = |reason: String| Error::new(ErrorKind::BadParameter, reason);
         if sql.len() > LONGEST {
             return Err(refused(format!("a statement may have {LONGEST} bytes")));
         }
-        let parsed = Parser::new(&GenericDialect {})
-            .with_recursion_limit(DEEPEST)
-            .try_with_sql(sql)
-            .and_then(|mut parser| parser.parse_statements());
-        let statements = parsed.map_err(|error| refused(format!("it cannot be read: {error}")))?;
-        let [statement @ Statement::Query(_)] = statements.as_slice() else {
+        let unread = |error: ParserError| refused(format!("it cannot be read: {error}"));
+        let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location();
+        let mut tokens = tokens.map_err(|error| unread(error.into()))?;
+        tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+        if tokens.len() > MOST_TOKENS {
+            return Err(refused(format!("a statement may have {MOST_TOKENS} words and signs")));
+        }
+        let mut parser =
+            Parser::new(&GenericDialect {}).with_recursion_limit(DEEPEST).with_tokens_with_locations(tokens);
+        let statements = parser.parse_statements().map_err(unread)?;
+        let [statement @ Statement::Query(query)] = statements.as_slice() else {
             return Err(refused("one SELECT, and nothing else, can be asked".to_owned()));
         };
+        let mut body = &*query.body;
+        while let SetExpr::Query(inner) = body {
+            body = &*inner.body;
+        }
+        if matches!(body, SetExpr::Values(_)) {
+            return Err(refused("one SELECT, and nothing else, can be asked".to_owned()));
+        }
         match statement.visit(&mut Guard::default()) {
             ControlFlow::Continue(()) => Ok(Self(statement.to_string())),
             ControlFlow::Break(reason) => Err(refused(reason)),
@@ -127,7 +157,8 @@ impl Visitor for Guard {
 impl Guard {
     fn known(&self, name: &ObjectName) -> ControlFlow<String> {
         let known = match name.0.as_slice() {
-            [ObjectNamePart::Identifier(name)] => {
+            // In single quotes stands a text, or with other engines a file.
+            [ObjectNamePart::Identifier(name)] if name.quote_style != Some('\'') => {
                 let name = folded(&name.value, name.quote_style);
                 name == TABLE || self.names.contains(&name)
             }
@@ -139,6 +170,7 @@ impl Guard {
 
 fn plain(select: &SelectBody) -> ControlFlow<String> {
     allow(select.into.is_none(), "no SELECT INTO")?;
+    allow(select.flavor == SelectFlavor::Standard, "no FROM before SELECT")?;
     allow(select.lateral_views.is_empty() && select.connect_by.is_empty(), "no LATERAL VIEW or CONNECT BY")
 }
 

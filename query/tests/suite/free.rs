@@ -18,12 +18,12 @@ fn refused(sql: &str) {
 fn statements_that_must_not_run() {
     let statements: Vec<String> = REFUSED.lines().map(|line| line.replace("\\0", "\0")).collect();
     assert!(statements.len() >= 200, "{}", statements.len());
-    for sql in &statements {
-        refused(sql);
-        refused(&format!("{sql};"));
-        refused(&sql.to_uppercase());
-        refused(&format!("select 1; {sql}"));
-    }
+    let alone = |sql: &String| [sql.clone(), format!("{sql};"), sql.to_uppercase()];
+    let is_comment = |sql: &str| sql.trim().is_empty() || sql.starts_with("--") || sql.starts_with("/*");
+    let second = statements.iter().filter(|sql| !is_comment(sql)).map(|sql| format!("select 1; {sql}"));
+    let forms = statements.iter().flat_map(alone).chain(second);
+    let would_run: Vec<String> = forms.filter(|sql| Select::parse(sql).is_ok()).collect();
+    assert!(would_run.is_empty(), "{would_run:#?}");
 }
 
 #[test]
@@ -53,7 +53,7 @@ async fn questions_run() {
         ("select count(*) from (select * from requests union all select * from requests) as both", 192),
         ("with a as (select * from requests), b as (select * from a) select count(*) from b", 96),
         ("select count(*) from requests as a join requests as b on a.event_id = b.event_id", 96),
-        ("select count(*) from requests where event_id in (select event_id from requests where status = 503)", 12),
+        ("select count(*) from requests where event_id in (select event_id from requests where status = 503)", 8),
         ("select sum(n) from (values (1), (2)) as t (n)", 3),
         ("select count(*) from (requests as a cross join (select 1) as b)", 96),
         ("select sum(n) from (select row_number() over (order by event_id) as n from requests)", 4_656),
