@@ -36,6 +36,15 @@ impl Place {
         Ok(Self::Folder(Installation::existing(&config.data, System::real()).await?))
     }
 
+    /// The folder that it is; none on AWS.
+    pub fn folder(&self) -> Option<&Installation> {
+        match self {
+            Self::Folder(installation) => Some(installation),
+            #[cfg(feature = "aws")]
+            Self::Aws(_) => None,
+        }
+    }
+
     /// The clock and randomness.
     pub fn system(&self) -> System {
         match self {

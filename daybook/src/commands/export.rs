@@ -87,12 +87,8 @@ fn time(text: Option<&str>, default: i64) -> Result<i64> {
 
 /// The entities as the store has them now, in the order of tenant, kind and id.
 async fn entities(place: &Place, args: &ExportArgs, sink: &mut Sink) -> Result<u64> {
-    let installation = match place {
-        Place::Folder(installation) => installation,
-        #[cfg(feature = "aws")]
-        Place::Aws(_) => {
-            return Err(Failure::new("entities are exported from a folder; of a deployment, from DynamoDB"));
-        }
+    let Some(installation) = place.folder() else {
+        return Err(Failure::new("entities are exported from a folder; of a deployment, from DynamoDB"));
     };
     if args.from.is_some() || args.to.is_some() {
         return Err(Failure::new("entities are exported as they are now; --from and --to are for events"));

@@ -59,8 +59,12 @@ pub fn space(folder: &Path) -> Finding {
         _ if stat.f_files > 0 && stat.f_favail == 0 => {
             Finding::broken("space", "no inode is free", "remove files that are not Daybook's, or use a larger disk")
         }
-        ..NO_SPACE => Finding::broken("space", found, "make room now: without it every request is answered 503"),
-        ..LITTLE_SPACE => Finding::warning("space", found, "make room: daybook compact shrinks nothing of raw/"),
+        _ if free < NO_SPACE => {
+            Finding::broken("space", found, "make room now: without it every request is answered 503")
+        }
+        _ if free < LITTLE_SPACE => {
+            Finding::warning("space", found, "make room: daybook compact shrinks nothing of raw/")
+        }
         _ => Finding::fine("space", found),
     }
 }

@@ -9,8 +9,8 @@ use super::Finding;
 use crate::commands::compact;
 use crate::installation::Installation;
 
-/// What waits longer than this was forgotten, microseconds: the server compacts after an hour.
-const FORGOTTEN: i64 = 3 * 3_600_000_000;
+/// What waits longer than this was forgotten: the server compacts after an hour.
+const FORGOTTEN: Duration = Duration::from_secs(3 * 3_600);
 /// Temporary files older than this are nobody's any more.
 const STALE: Duration = Duration::from_secs(3_600);
 
@@ -60,13 +60,11 @@ pub async fn all(installation: &Installation) -> Vec<Finding> {
 
 fn waiting(pending: &Pending, installation: &Installation) -> Finding {
     let now = installation.now();
-    let lag = compact::lag(pending, now);
     let found = match pending.objects {
         0 => "nothing is pending".to_owned(),
         _ => format!("{} pending", compact::pending(pending, now).trim_end_matches(',')),
     };
-    let forgotten = i64::try_from(lag.as_micros()).unwrap_or(i64::MAX) > FORGOTTEN;
-    match forgotten {
+    match pending.lag(now) > FORGOTTEN {
         true => Finding::warning("compaction", found, "run daybook compact, or look at the server's log"),
         false => Finding::fine("compaction", found),
     }
