@@ -6,7 +6,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::block::{Block, Entry, Loader, SortKey, Source, Stored};
 use crate::error::{Error, ErrorKind, Result};
@@ -42,12 +42,12 @@ pub(crate) struct Pipeline {
     /// Gives the next group its watermark.
     turn: oneshot::Receiver<Option<SortKey>>,
     workers: Arc<Workers>,
-    /// Bytes of text that no group holds.
-    text: Arc<Semaphore>,
 }
 
 struct Running {
     objects: Range<usize>,
+    /// Text that it may hold.
+    weight: u64,
     pieces: mpsc::Receiver<Piece>,
     done: oneshot::Receiver<Result<()>>,
 }
@@ -65,8 +65,7 @@ impl Pipeline {
         let (first, turn) = oneshot::channel();
         // Nobody can have dropped the receiver.
         let _ = first.send(None);
-        let text = Arc::new(Semaphore::new(usize::try_from(budget.text).unwrap_or(Semaphore::MAX_PERMITS)));
-        Self { ground, budget, rest: 0..count, running: VecDeque::new(), turn, workers, text }
+        Self { ground, budget, rest: 0..count, running: VecDeque::new(), turn, workers }
     }
 
     /// What comes next; `None` once every group that was begun has come to its end. After the first one, none is begun
@@ -96,10 +95,15 @@ impl Pipeline {
         }
     }
 
-    /// Begins groups as long as there are threads, and one more: none has to wait while rows are written.
+    /// Begins groups as long as their text fits in, and one if there is none.
     fn begin_groups(&mut self, enough: bool) {
-        while self.running.len() <= self.budget.groups && !self.rest.is_empty() && (self.rest.start == 0 || !enough) {
+        while self.running.len() < self.budget.groups && !self.rest.is_empty() {
             let (objects, weight) = group_of(&self.ground.objects[..self.rest.end], self.rest.start, &self.budget);
+            let taken: u64 = self.running.iter().map(|running| running.weight).sum();
+            let waits = !self.running.is_empty() && taken + weight > self.budget.text;
+            if waits || self.rest.start > 0 && enough {
+                return;
+            }
             self.rest.start = objects.end;
             self.begin(objects, weight);
         }
@@ -109,17 +113,11 @@ impl Pipeline {
         let (pass, next) = oneshot::channel();
         let turn = Turn::Waiting(std::mem::replace(&mut self.turn, next));
         let (sender, pieces) = mpsc::channel(1);
-        let worker = Worker {
-            ground: self.ground.clone(),
-            capacity: usize::try_from(weight).unwrap_or(usize::MAX),
-            text: self.text.clone(),
-            turn,
-            pass: Some(pass),
-            pieces: sender,
-        };
+        let capacity = usize::try_from(weight).unwrap_or(usize::MAX);
+        let worker = Worker { ground: self.ground.clone(), capacity, turn, pass: Some(pass), pieces: sender };
         let of_worker = objects.clone();
         let done = self.workers.spawn(move || worker.run(of_worker));
-        self.running.push_back(Running { objects, pieces, done });
+        self.running.push_back(Running { objects, weight, pieces, done });
     }
 }
 
@@ -131,9 +129,7 @@ enum Turn {
 
 struct Worker {
     ground: Arc<Ground>,
-    /// Text that it may hold, bytes.
     capacity: usize,
-    text: Arc<Semaphore>,
     turn: Turn,
     pass: Option<oneshot::Sender<Option<SortKey>>>,
     pieces: mpsc::Sender<Piece>,
@@ -142,11 +138,6 @@ struct Worker {
 impl Worker {
     fn run(mut self, objects: Range<usize>) -> Result<()> {
         let ground = self.ground.clone();
-        let room = self.text.clone().acquire_many_owned(u32::try_from(self.capacity).unwrap_or(u32::MAX));
-        let _room = ground
-            .runtime
-            .block_on(room)
-            .map_err(|closed| Error::caused(ErrorKind::Stopped, "wait for memory", closed))?;
         let mut loader = Loader::new(ground.limits, self.capacity);
         let mut desk = ground.take_desk();
         let Desk { block, stored } = &mut desk;

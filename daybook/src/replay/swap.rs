@@ -11,6 +11,8 @@ use crate::failure::{Failure, Result};
 use crate::installation::Installation;
 
 const STORE: &str = "store.db";
+/// The name of the store, by which a database that is gone or another one's is missed.
+const NAME: &str = "store.id";
 
 /// The lock of a data folder's store: no server starts while it is held.
 #[derive(Debug)]
@@ -79,8 +81,18 @@ impl Held {
             // Empty, or for the readers of the old one alone.
             let _ = fs::remove_file(beside(&old, log));
         }
-        fs::rename(&new, &old).and_then(|()| File::open(&self.folder)?.sync_all()).map_err(failed)?;
+        // A database without a name may be opened, one of another name may not: the old name goes first.
+        let name = self.folder.join(NAME);
+        if name.exists() {
+            fs::remove_file(&name).and_then(|()| self.sync()).map_err(failed)?;
+        }
+        fs::rename(&new, &old).and_then(|()| self.sync()).map_err(failed)?;
+        fs::rename(rebuilt.folder.join(NAME), &name).and_then(|()| self.sync()).map_err(failed)?;
         Ok(kept)
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        File::open(&self.folder)?.sync_all()
     }
 }
 
