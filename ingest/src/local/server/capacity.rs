@@ -13,6 +13,11 @@ use crate::http::limits;
 const STEP: usize = 16 << 10;
 /// Requests over the capacity whose refusal may be under way to the log at once.
 const REFUSALS: usize = 128;
+/// Requests that are wrong or late whose events are made at once: thousands that are cut in the same moment must not take
+/// the places of good ones.
+const FLAWED: usize = 64;
+/// Such requests that may wait for their turn; of a client that is gone nothing but they are left.
+const FLAWED_WAITING: usize = 16_384;
 /// Connections over the capacity that may be told so at once.
 const FAREWELLS: usize = 16;
 
@@ -44,6 +49,8 @@ pub struct Capacity {
     bodies: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     farewells: Arc<Semaphore>,
+    flawed: Arc<Semaphore>,
+    flawed_waiting: Arc<Semaphore>,
     counts: Counts,
 }
 
@@ -69,6 +76,8 @@ impl Capacity {
             bodies: semaphore(bodies),
             refusals: semaphore(REFUSALS),
             farewells: semaphore(FAREWELLS),
+            flawed: semaphore(FLAWED),
+            flawed_waiting: semaphore(FLAWED_WAITING),
             counts: Counts::default(),
         }
     }
@@ -109,6 +118,12 @@ impl Capacity {
         room
     }
 
+    /// Room for a request that is wrong or late to wait for its turn.
+    pub(super) fn flawed(&self) -> Option<Queued> {
+        let waiting = Arc::clone(&self.flawed_waiting).try_acquire_owned().ok()?;
+        Some(Queued { waiting, turns: Arc::clone(&self.flawed) })
+    }
+
     /// Room to tell a connection that there is none.
     pub(super) fn farewell(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.farewells).try_acquire_owned().ok()
@@ -140,6 +155,21 @@ impl Capacity {
 
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A place in the queue of requests that are wrong or late.
+#[derive(Debug)]
+pub(super) struct Queued {
+    waiting: OwnedSemaphorePermit,
+    turns: Arc<Semaphore>,
+}
+
+impl Queued {
+    /// Waits for the turn; both are given back together.
+    pub(super) async fn turn(self) -> (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>) {
+        let turn = self.turns.acquire_owned().await.ok();
+        (self.waiting, turn)
+    }
 }
 
 /// What one body holds of the memory for bodies; given back when dropped.

@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::body::{Read, read_body};
@@ -134,31 +134,32 @@ impl Ground {
 
     /// Hands a request over to a task that outlives the connection, if there is room for one more.
     fn handle(&self, received: Received, refusal: Option<Problem>, room: BodyRoom) -> Handling {
-        let (place, refusal) = match (self.capacity.request(), refusal) {
-            (Some(place), refusal) => (Some(place), refusal),
-            (None, refusal) => {
-                let full = || Problem::overloaded("The server has as many requests in work as it takes on.");
-                (self.capacity.refusal(), Some(refusal.unwrap_or_else(full)))
-            }
-        };
-        match (place, refusal) {
-            (Some(place), refusal) => Handling::Task(self.spawn(received, refusal, (place, room))),
-            (None, refusal) => {
-                self.capacity.unrecorded();
-                let problem = refusal.unwrap_or_else(|| Problem::overloaded("The server is full."));
-                Handling::Done(Response::unrecorded(&problem, "", ""))
-            }
+        if refusal.is_some() || !matches!(received.body, ReceivedBody::Whole(_)) {
+            return match self.capacity.flawed() {
+                Some(queued) => Handling::Task(self.spawn(received, refusal, queued.turn())),
+                None => self.turn_away(refusal),
+            };
+        }
+        if let Some(place) = self.capacity.request() {
+            return Handling::Task(self.spawn(received, None, async { (place, room) }));
+        }
+        let full = Problem::overloaded("The server has as many requests in work as it takes on.");
+        match self.capacity.refusal() {
+            Some(place) => Handling::Task(self.spawn(received, Some(full), async { place })),
+            None => self.turn_away(Some(full)),
         }
     }
 
-    fn spawn(
+    /// Handles a request as soon as there is a `place` for it, which is held until it is recorded.
+    fn spawn<P: Send + 'static>(
         &self,
         received: Received,
         refusal: Option<Problem>,
-        held: (OwnedSemaphorePermit, BodyRoom),
+        place: impl Future<Output = P> + Send + 'static,
     ) -> JoinHandle<Response> {
         let Self { api, capacity, busy, .. } = self.clone();
         tokio::spawn(async move {
+            let held = place.await;
             let response = match refusal {
                 None => api.handle(received).await,
                 Some(problem) => api.refuse(received, problem).await,
@@ -169,6 +170,14 @@ impl Ground {
             drop((held, busy));
             response
         })
+    }
+
+    /// Answers without an event.
+    fn turn_away(&self, refusal: Option<Problem>) -> Handling {
+        self.capacity.unrecorded();
+        let problem =
+            refusal.unwrap_or_else(|| Problem::overloaded("The server has more to refuse than it can record."));
+        Handling::Done(Response::unrecorded(&problem, "", ""))
     }
 }
 

@@ -56,6 +56,40 @@ fn requests_over_the_limit_are_503_recorded_and_counted() {
 }
 
 #[test]
+fn what_is_wrong_or_late_takes_no_place_of_a_good_one() {
+    run(async {
+        let limits = Limits { requests: 1, patience: Duration::from_millis(500), ..Limits::default() };
+        let server = start_with(limits).await;
+        // All of them are cut in the same moment, or are wrong from the beginning.
+        let mut crowd = Vec::new();
+        for index in 0..400 {
+            let mut stream = server.connect().await;
+            let beginning: &[u8] = match index % 4 {
+                0 => b"GET /tasks HTTP/1.1\r\n",
+                1 => b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+                2 => b"\x16\x03\x01",
+                _ => b"POST /data HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n",
+            };
+            stream.write_all(beginning).await.unwrap();
+            crowd.push(stream);
+        }
+        let mut good = server.connect().await;
+        for _ in 0..50 {
+            good.write_all(post(GOOD).as_bytes()).await.unwrap();
+            assert!(response(&mut good).await.starts_with("HTTP/1.1 201 "));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let log = server.events(450).await;
+        let count = |status| log.iter().filter(|event| event.status == status).count();
+        assert_eq!([count(201), count(400), count(408), count(413)], [50, 100, 200, 100]);
+        let report = server.capacity.report();
+        assert_eq!((&report["requests_refused_for_capacity"], &report["requests_unrecorded"]), (&0.into(), &0.into()));
+        drop(crowd);
+        server.end().await;
+    });
+}
+
+#[test]
 fn what_cannot_be_recorded_is_counted() {
     run(async {
         let server = start().await;
