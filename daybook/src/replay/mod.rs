@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use compactor::Limits;
 use futures::TryStreamExt;
-use ingest::store::sqlite::{SqliteReader, SqliteStore};
+use ingest::store::sqlite::{REPLAYED, SqliteReader, SqliteStore};
 
 pub use compare::{Difference, compare};
 pub use swap::Held;
@@ -116,7 +116,7 @@ async fn close(store: SqliteStore) -> Result<()> {
         last = batch.seq;
     }
     if last > 0 {
-        store.mark_relayed(1, last, "replayed".to_owned()).await?;
+        store.mark_relayed(1, last, REPLAYED.to_owned()).await?;
     }
     tokio::task::spawn_blocking(move || drop(store)).await.map_err(Failure::while_("close the new database"))
 }

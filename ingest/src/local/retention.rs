@@ -5,7 +5,7 @@ use std::time::Duration;
 use event::Timestamp;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::sqlite::{Holding, Removal, SqliteStore};
+use crate::store::sqlite::{Holding, REPLAYED, Removal, SqliteStore};
 
 /// Batches that are read at a time.
 const STEP: usize = 16;
@@ -51,7 +51,7 @@ async fn remove_step(store: &SqliteStore, holding: Holding, before: Timestamp, r
     let due = store.reader().due(holding, before, STEP).await?;
     let is_all = due.len() < STEP;
     for due in due {
-        if !store.has_file(due.object()) {
+        if due.object() != REPLAYED && !store.has_file(due.object()) {
             tracing::warn!(object = due.object(), "a raw object is gone; the store keeps its events");
             return Ok(false);
         }

@@ -33,7 +33,7 @@ use crate::receipt::Receipt;
 
 #[cfg(feature = "bench")]
 pub use member::compress as compress_member;
-pub use outbox::Batch;
+pub use outbox::{Batch, REPLAYED};
 pub use reader::SqliteReader;
 pub use retention::{Due, Holding, Removal};
 pub use soundness::Soundness;

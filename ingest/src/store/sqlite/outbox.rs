@@ -9,6 +9,9 @@ use super::{SqliteReader, SqliteStore, member, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{EntityRef, Stored};
 
+/// Stands for a raw object's key where the batches were made of the raw log: it has their events already.
+pub const REPLAYED: &str = "replayed";
+
 /// One commit's lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {

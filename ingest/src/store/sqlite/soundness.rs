@@ -5,7 +5,7 @@ use event::{Event, EventId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::retention::is_change;
-use super::{Batch, Holding, SqliteReader, checksum, member, outbox, read};
+use super::{Batch, Holding, REPLAYED, SqliteReader, checksum, member, outbox, read};
 use crate::error::{ErrorKind, Result};
 
 /// Bytes of batches that are read at a time.
@@ -94,7 +94,8 @@ fn pages(connection: &Connection) -> Result<()> {
     if said == "ok" { Ok(()) } else { Err(read::damaged(format!("store.db: {}", said.replace('\n', " ")))) }
 }
 
-/// The relay's marks follow each other, and name objects that are there, of the batches that they are about.
+/// The relay's marks follow each other, and name objects that are there, of the batches that they are about; or say that
+/// the batches came from the raw log.
 fn marks(connection: &Connection, store_id: &str, is_there: impl Fn(&str) -> bool) -> Result<()> {
     let marks = read::rows(connection, "select first_seq, last_seq, key from objects order by last_seq", [], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?))
@@ -102,7 +103,8 @@ fn marks(connection: &Connection, store_id: &str, is_there: impl Fn(&str) -> boo
     let mut before: Option<i64> = None;
     for (first, last, key) in marks {
         let named = key.ends_with(&format!("/{store_id}-{first:012}-{last:012}.ndjson.gz"));
-        if !named || !is_there(&key) || first > last || before.is_some_and(|before| first != before + 1) {
+        let has_events = key == REPLAYED || named && is_there(&key);
+        if !has_events || first > last || before.is_some_and(|before| first != before + 1) {
             return Err(read::damaged(format!("the raw object {key:?} is not there as it was marked")));
         }
         before = Some(last);
