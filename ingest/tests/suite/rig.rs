@@ -64,13 +64,6 @@ impl Rig {
         Self { api: Arc::new(Api::new(parts)), backend, sent: AtomicUsize::new(0) }
     }
 
-    /// With what its server says in `/health`.
-    pub fn with_health(self, health: ingest::api::HealthFn) -> Self {
-        let Self { api, backend, sent } = self;
-        let api = Arc::into_inner(api).unwrap().with_health(health);
-        Self { api: Arc::new(api), backend, sent }
-    }
-
     /// Sends a request and checks what holds for every one: one event more, and it is this one's (I6).
     pub async fn send(&self, request: Req) -> Response {
         let response = self.api.handle(request.received()).await;

@@ -32,8 +32,9 @@ pub async fn start_with(limits: Limits) -> Server {
     let faulty = Faulty::before(&backend);
     let capacity = Arc::new(Capacity::new(limits));
     let counted = Arc::clone(&capacity);
-    let rig = Rig::on(backend, faulty.clone(), faulty.clone(), Settings::default());
-    let rig = rig.with_health(Box::new(move || counted.report()));
+    let mut rig = Rig::on(backend, faulty.clone(), faulty.clone(), Settings::default());
+    let api = Arc::into_inner(rig.api).unwrap().with_health(Box::new(move || counted.report()));
+    rig.api = Arc::new(api);
     let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
