@@ -22,7 +22,7 @@ resource "aws_athena_workgroup" "this" {
   configuration {
     enforce_workgroup_configuration    = true
     publish_cloudwatch_metrics_enabled = true
-    bytes_scanned_cutoff_per_query     = floor(var.lake.query_max_gigabytes * 1e9)
+    bytes_scanned_cutoff_per_query     = floor(var.lake.query_max_gigabytes * 1000000000)
 
     engine_version {
       selected_engine_version = "Athena engine version 3"
