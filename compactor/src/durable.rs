@@ -60,9 +60,7 @@ impl Aside {
         self.published = true;
         sync_folder(self.place.parent().unwrap_or(Path::new("/")))
     }
-}
 
-impl Aside {
     fn end_sync(&mut self) -> io::Result<()> {
         let ended = self.syncing.take().map(JoinHandle::join);
         ended.unwrap_or(Ok(Ok(()))).unwrap_or_else(|_| Err(io::Error::other("a sync panicked")))

@@ -2,6 +2,7 @@
 //!
 //! Pure: no async, no I/O, no clock, no randomness. Times, ids' random bytes and keys are arguments.
 
+pub mod bounds;
 pub mod codec;
 pub mod column;
 pub mod domain;

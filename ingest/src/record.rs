@@ -1,5 +1,6 @@
 //! The event of a request, from its first byte to its answer.
 
+use event::bounds::{TEXT, cut, method};
 use event::domain::{Change, Operation};
 use event::redact::{Body, Encoding, Redactor};
 use event::{Event, EventId, SCHEMA_VERSION, key, sha256_hex};
@@ -37,7 +38,7 @@ impl Record {
         let fits = limits::headers_size(received) <= limits::HEADERS;
         let headers = received.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         // Masked first, cut then: half a secret is no longer known as one.
-        let header = |name: &str| received.header(name).map(|value| cut(&redactor.text(value), 1_024).to_owned());
+        let header = |name: &str| received.header(name).map(|value| cut(&redactor.text(value), TEXT).to_owned());
         let mut event = Event {
             event_id,
             schema_version: SCHEMA_VERSION,
@@ -244,16 +245,4 @@ fn who(body: &str) -> Option<String> {
     // As for a submission: `userId` counts only where there is no `user_id`, and nothing but a string is an id.
     let id: String = serde_json::from_str(who.user_id.or(who.camel)?.get()).ok()?;
     Some(id).filter(|id| id.chars().count() <= event::domain::submission::USER_ID_MAX)
-}
-
-fn method(method: &str) -> &str {
-    match method {
-        "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH" | "TRACE" | "CONNECT" => method,
-        _ => "_OTHER",
-    }
-}
-
-/// At most the first `max` bytes, cut between characters.
-fn cut(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
 }

@@ -1,6 +1,6 @@
 //! Filling blocks from stored objects: the quick way where it does, the careful one for everything else.
 
-use std::io::{Cursor, Read};
+use std::io::Read;
 
 use libdeflater::Decompressor;
 
@@ -22,9 +22,9 @@ pub(crate) enum Stored<'a> {
 }
 
 impl Stored<'_> {
-    fn open(&self) -> Result<Box<dyn Read + Send>> {
+    fn open(&self) -> Result<Box<dyn Read + Send + '_>> {
         match self {
-            Self::Whole(bytes) => Ok(Box::new(Cursor::new(bytes.to_vec()))),
+            Self::Whole(bytes) => Ok(Box::new(*bytes)),
             Self::Large(open) => open(),
         }
     }
@@ -141,7 +141,7 @@ impl Loader {
         }
     }
 
-    fn lines(&self, source: &Source<'_>) -> Result<Lines> {
+    fn lines<'a>(&self, source: &'a Source<'_>) -> Result<Lines<'a>> {
         let inflate = Inflate::new(source.stored.open()?, self.limits.inflated(source.bytes));
         Ok(Lines::new(inflate.map_err(Error::raw(format!("read {}", source.key)))?, self.limits.line_bytes))
     }
@@ -149,6 +149,8 @@ impl Loader {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use event::{Event, EventId, Timestamp};
     use flate2::Compression;
     use flate2::read::GzEncoder;

@@ -32,7 +32,7 @@ pub async fn count_raw(raw: &Arc<dyn RawLog>, objects: &[RawObject], limits: Lim
     Ok(count)
 }
 
-fn count_lines(mut lines: Lines) -> io::Result<u64> {
+fn count_lines(mut lines: Lines<'_>) -> io::Result<u64> {
     let mut count = 0;
     loop {
         match lines.next()? {
@@ -58,7 +58,7 @@ pub async fn lines_up_to_damage(raw: &Arc<dyn RawLog>, object: &RawObject, damag
 }
 
 /// How many lines before the line `end` are blank and have one behind them that is not.
-fn blank_before(mut lines: Lines, end: u64) -> io::Result<u64> {
+fn blank_before(mut lines: Lines<'_>, end: u64) -> io::Result<u64> {
     let (mut before, mut last) = (0, 0);
     loop {
         let damaged = match lines.next()? {

@@ -11,27 +11,28 @@ pub(crate) const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Reads an object's text, at most `limit` bytes of it.
 ///
 /// Its errors tell storage that failed (see [`storage_error`]) from bytes that are damaged.
-pub(crate) struct Inflate {
-    text: Box<dyn Read + Send>,
+pub(crate) struct Inflate<'a> {
+    text: Box<dyn Read + Send + 'a>,
     read: u64,
     limit: u64,
 }
 
-impl Inflate {
+impl<'a> Inflate<'a> {
     /// # Errors
     /// The storage failed.
-    pub(crate) fn new(reader: Box<dyn Read + Send>, limit: u64) -> io::Result<Self> {
+    pub(crate) fn new(reader: Box<dyn Read + Send + 'a>, limit: u64) -> io::Result<Self> {
         let mut stored = Stored(reader);
         let mut head = Vec::with_capacity(2);
         stored.by_ref().take(2).read_to_end(&mut head).map_err(|error| storage_error(error).unwrap_or_else(|e| e))?;
         let is_gzip = head == GZIP;
         let whole = BufReader::with_capacity(1 << 16, Cursor::new(head).chain(stored));
-        let text: Box<dyn Read + Send> = if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+        let text: Box<dyn Read + Send + 'a> =
+            if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
         Ok(Self { text, read: 0, limit })
     }
 }
 
-impl Read for Inflate {
+impl Read for Inflate<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.text.read(buffer)?;
         self.read += count as u64;
@@ -52,7 +53,7 @@ pub(crate) fn storage_error(error: io::Error) -> Result<io::Error, io::Error> {
 }
 
 /// Marks the storage's errors, so that they are not taken for damaged bytes.
-struct Stored(Box<dyn Read + Send>);
+struct Stored<'a>(Box<dyn Read + Send + 'a>);
 
 #[derive(Debug)]
 struct StorageError(io::Error);
@@ -65,7 +66,7 @@ impl fmt::Display for StorageError {
 
 impl std::error::Error for StorageError {}
 
-impl Read for Stored {
+impl Read for Stored<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.0.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),

@@ -27,15 +27,15 @@ pub(crate) enum Line<'a> {
 }
 
 /// Steps through the lines of an object.
-pub(crate) struct Lines {
-    text: BufReader<Inflate>,
+pub(crate) struct Lines<'a> {
+    text: BufReader<Inflate<'a>>,
     line: Vec<u8>,
     limit: usize,
     number: u64,
 }
 
-impl Lines {
-    pub(crate) fn new(text: Inflate, limit: usize) -> Self {
+impl<'a> Lines<'a> {
+    pub(crate) fn new(text: Inflate<'a>, limit: usize) -> Self {
         Self { text: BufReader::with_capacity(1 << 16, text), line: Vec::new(), limit, number: 0 }
     }
 

@@ -64,7 +64,7 @@ pub(crate) async fn each_line<S: Send + 'static>(
     mut take: impl FnMut(&mut S, &[u8]) -> std::result::Result<(), String> + Send + 'static,
 ) -> Result<(S, Decoded)> {
     let key = object.key.clone();
-    let work = move |lines: Lines| {
+    let work = move |lines: Lines<'_>| {
         let decoded = read_lines(lines, &key, limits, |line| take(&mut state, line))?;
         Ok((state, decoded))
     };
@@ -79,7 +79,7 @@ async fn step_through<T: Send + 'static>(
     raw: &Arc<dyn RawLog>,
     object: &RawObject,
     limits: Limits,
-    work: impl FnOnce(Lines) -> io::Result<T> + Send + 'static,
+    work: impl FnOnce(Lines<'_>) -> io::Result<T> + Send + 'static,
 ) -> Result<T> {
     let (reader, most) = (raw.open(&object.key).await?, limits.inflated(object.bytes));
     let context = || format!("read {}", object.key);
@@ -112,7 +112,7 @@ impl Trust {
 }
 
 fn read_lines(
-    mut lines: Lines,
+    mut lines: Lines<'_>,
     key: &str,
     limits: Limits,
     mut take: impl FnMut(&[u8]) -> std::result::Result<(), String>,

@@ -3,17 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use event::bounds::{PATH, QUERY, TEXT, cut, method};
 use event::redact::{Encoding, Redactor};
 use event::{Event, EventId, EventIds, SCHEMA_VERSION, Timestamp};
 use hmac::{Hmac, Mac};
+use ingest::http::limits::INLINE_BODY;
 use sha2::Sha256;
 
 use super::seen::Seen;
-
-/// Longest path, longest other text, and longest body that an event keeps, bytes: as ingest has it.
-const PATH: usize = 2 << 10;
-const TEXT: usize = 1 << 10;
-const BODY: usize = 64 << 10;
 
 /// Whose requests the log is about.
 #[derive(Debug, Clone)]
@@ -79,7 +76,7 @@ impl Maker {
         let agent = seen.agent.as_deref();
         let headers = [("referer", seen.referer.as_deref()), ("user-agent", agent)];
         let body = seen.body.as_deref().map(|body| redactor.body(seen.content_type.as_deref(), body.as_bytes()));
-        let body = body.filter(|body| body.text.as_ref().is_none_or(|text| text.len() <= BODY));
+        let body = body.filter(|body| body.text.as_ref().is_none_or(|text| text.len() <= INLINE_BODY));
         let encoding = body.as_ref().map_or(Encoding::Omitted, |body| body.encoding);
         Event {
             event_id,
@@ -97,7 +94,7 @@ impl Maker {
             protocol: text(&seen.protocol),
             method: method(&seen.method).to_owned(),
             path: memo.of(('p', path, ""), || cut(&redactor.path(path), PATH).to_owned()),
-            query_string: redactor.query(query).map(|query| cut(&query, PATH).to_owned()),
+            query_string: redactor.query(query).map(|query| cut(&query, QUERY).to_owned()),
             request_content_type: text(&seen.content_type),
             request_headers: headers.iter().any(|(_, value)| value.is_some()).then(|| {
                 memo.of(('h', seen.referer.as_deref().unwrap_or("\n"), agent.unwrap_or("\n")), || {
@@ -144,18 +141,6 @@ impl Memo {
         self.texts.insert(self.key.clone(), masked.clone());
         masked
     }
-}
-
-fn method(method: &str) -> &str {
-    match method {
-        "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH" | "TRACE" | "CONNECT" => method,
-        _ => "_OTHER",
-    }
-}
-
-/// At most the first `max` bytes, cut between characters.
-fn cut(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
 }
 
 #[cfg(test)]

@@ -3,14 +3,11 @@
 use sha2::{Digest, Sha256};
 
 use super::line::Line;
+use crate::bounds::{PATH, TEXT, cut, method};
 use crate::codec::SCHEMA_VERSION;
 use crate::envelope::Event;
 use crate::id::{EventId, EventIds};
 use crate::redact::{Encoding, Redactor};
-
-/// Longest path and longest other text that an event keeps, bytes: as ingest has it.
-const PATH: usize = 2 << 10;
-const TEXT: usize = 1 << 10;
 
 /// Whose requests the log is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,16 +148,4 @@ fn trace_id(value: &str) -> Option<String> {
     let (time, unique) = root.strip_prefix("Root=").unwrap_or(root).strip_prefix("1-")?.split_once('-')?;
     let hex = |text: &str, length| text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     (hex(time, 8) && hex(unique, 24)).then(|| format!("{time}{unique}"))
-}
-
-fn method(method: &str) -> &str {
-    match method {
-        "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH" | "TRACE" | "CONNECT" => method,
-        _ => "_OTHER",
-    }
-}
-
-/// At most the first `max` bytes, cut between characters.
-fn cut(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
 }

@@ -12,9 +12,9 @@ pub const JSON_DEPTH: usize = 64;
 /// Largest sum of header names and values, bytes (431).
 pub const HEADERS: usize = 10 << 10;
 /// Longest path, bytes (414).
-pub const PATH: usize = 2 << 10;
+pub const PATH: usize = event::bounds::PATH;
 /// Longest query string, bytes (414).
-pub const QUERY: usize = 8 << 10;
+pub const QUERY: usize = event::bounds::QUERY;
 
 /// Checks a request's sizes.
 ///
