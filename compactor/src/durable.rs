@@ -1,25 +1,19 @@
 //! Files that are either whole and durable, or not there.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+
+use crate::direct::DirectFile;
 
 /// Distinguishes the files that one process writes aside; the process id tells processes apart.
 static ASIDE: AtomicU64 = AtomicU64::new(0);
 
-/// So many bytes are worth a sync of their own.
-const SYNC_EVERY: u64 = 16 << 20;
-
 /// A file that is being written beside its place. Dropped without [`publish`](Self::publish), it leaves nothing.
 #[derive(Debug)]
 pub(crate) struct Aside {
-    file: Arc<File>,
-    /// Bytes that no sync was begun for.
-    unsynced: u64,
-    syncing: Option<JoinHandle<io::Result<()>>>,
+    file: DirectFile,
     aside: PathBuf,
     place: PathBuf,
     published: bool,
@@ -33,37 +27,23 @@ impl Aside {
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         let number = ASIDE.fetch_add(1, Ordering::Relaxed);
         let aside = folder.join(format!(".{name}.{}-{number}.tmp", std::process::id()));
-        let file = Arc::new(File::options().write(true).create(true).truncate(true).open(&aside)?);
-        Ok(Self { file, unsynced: 0, syncing: None, aside, place: place.to_owned(), published: false })
+        let file = DirectFile::new(File::create(&aside)?);
+        Ok(Self { file, aside, place: place.to_owned(), published: false })
     }
 
-    /// Appends bytes. What is much is on its way to the disk while more is made, so that little is left to wait for.
+    /// Appends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.as_ref().write_all(bytes)?;
-        self.unsynced += bytes.len() as u64;
-        if self.unsynced >= SYNC_EVERY && self.syncing.as_ref().is_none_or(JoinHandle::is_finished) {
-            self.end_sync()?;
-            let file = self.file.clone();
-            self.syncing = Some(thread::Builder::new().spawn(move || file.sync_data())?);
-            self.unsynced = 0;
-        }
-        Ok(())
+        self.file.write(bytes)
     }
 
     /// Puts the file in its place: data, then name, then folder are on the disk when this returns.
     ///
     /// A failed fsync is never tried again: the kernel may have dropped the pages that it could not write.
     pub(crate) fn publish(mut self) -> io::Result<()> {
-        self.end_sync()?;
-        self.file.sync_all()?;
+        self.file.finish()?.sync_all()?;
         fs::rename(&self.aside, &self.place)?;
         self.published = true;
         sync_folder(self.place.parent().unwrap_or(Path::new("/")))
-    }
-
-    fn end_sync(&mut self) -> io::Result<()> {
-        let ended = self.syncing.take().map(JoinHandle::join);
-        ended.unwrap_or(Ok(Ok(()))).unwrap_or_else(|_| Err(io::Error::other("a sync panicked")))
     }
 }
 
@@ -117,17 +97,5 @@ mod tests {
         write(&place, b"again").unwrap();
         assert_eq!(fs::read(&place).unwrap(), b"again");
         assert_eq!(fs::read_dir(place.parent().unwrap()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_long_file_is_synced_while_it_is_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("file");
-        let mut aside = Aside::create(&place).unwrap();
-        let piece = |number: usize| vec![number as u8; 5 << 20];
-        (0..8).for_each(|number| aside.write(&piece(number)).unwrap());
-        assert!(aside.syncing.is_some());
-        aside.publish().unwrap();
-        assert!(fs::read(&place).unwrap() == (0..8).flat_map(piece).collect::<Vec<_>>());
     }
 }

@@ -20,6 +20,7 @@ mod columns;
 mod commit;
 mod compact;
 mod decode;
+mod direct;
 mod durable;
 mod error;
 mod gateway;

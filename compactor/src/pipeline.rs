@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::io::Read;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::block::{Block, Entry, Loader, SortKey, Source, Stored};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,6 +19,8 @@ use crate::workers::Workers;
 
 /// How far a clock may be ahead, microseconds.
 const CLOCKS_DIFFER_BY: i64 = 10 * 60 * 1_000_000;
+/// A piece with fewer bytes of late lines than this leaves its group's room to the next group.
+const FEW_LATE: usize = 1 << 20;
 const NOT_WANTED: &str = "nobody waits for the rows";
 
 /// What a block came to. Pieces come in the order of their rows.
@@ -30,6 +32,17 @@ pub(crate) struct Piece {
     pub(crate) late: Block,
     /// Bad lines by object.
     pub(crate) bad: Vec<(u32, BadMember)>,
+    /// Of a group's last piece: it holds much text still.
+    room: Option<Arc<Room>>,
+}
+
+/// A group's share of the text. Once it is dropped it is free, and the pipeline is told.
+struct Room(Arc<Notify>);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 /// Groups that are being worked on.
@@ -42,12 +55,14 @@ pub(crate) struct Pipeline {
     /// Gives the next group its watermark.
     turn: oneshot::Receiver<Option<SortKey>>,
     workers: Arc<Workers>,
+    freed: Arc<Notify>,
 }
 
 struct Running {
     objects: Range<usize>,
-    /// Text that it may hold.
+    /// Text that it may hold, as long as it has its room.
     weight: u64,
+    room: Weak<Room>,
     pieces: mpsc::Receiver<Piece>,
     done: oneshot::Receiver<Result<()>>,
 }
@@ -65,7 +80,7 @@ impl Pipeline {
         let (first, turn) = oneshot::channel();
         // Nobody can have dropped the receiver.
         let _ = first.send(None);
-        Self { ground, budget, rest: 0..count, running: VecDeque::new(), turn, workers }
+        Self { ground, budget, rest: 0..count, running: VecDeque::new(), turn, workers, freed: Arc::default() }
     }
 
     /// What comes next; `None` once every group that was begun has come to its end. After the first one, none is begun
@@ -74,9 +89,16 @@ impl Pipeline {
     /// # Errors
     /// An object, the table or the storage failed.
     pub(crate) async fn next(&mut self, enough: bool) -> Result<Option<Output>> {
-        self.begin_groups(enough);
-        let Some(first) = self.running.front_mut() else { return Ok(None) };
-        if let Some(piece) = first.pieces.recv().await {
+        let piece = loop {
+            self.begin_groups(enough);
+            let Some(first) = self.running.front_mut() else { return Ok(None) };
+            tokio::select! {
+                biased;
+                () = self.freed.notified() => {}
+                piece = first.pieces.recv() => break piece,
+            }
+        };
+        if let Some(piece) = piece {
             return Ok(Some(Output::Piece(piece)));
         }
         let Some(first) = self.running.pop_front() else { return Ok(None) };
@@ -95,12 +117,13 @@ impl Pipeline {
         }
     }
 
-    /// Begins groups as long as their text fits in, and one if there is none.
+    /// Begins groups as long as their text fits in, and one if there is none. Of a group more than the budget has,
+    /// there may be rows.
     fn begin_groups(&mut self, enough: bool) {
-        while self.running.len() < self.budget.groups && !self.rest.is_empty() {
+        while self.running.len() <= self.budget.groups && !self.rest.is_empty() {
             let (objects, weight) = group_of(&self.ground.objects[..self.rest.end], self.rest.start, &self.budget);
-            let taken: u64 = self.running.iter().map(|running| running.weight).sum();
-            let waits = !self.running.is_empty() && taken + weight > self.budget.text;
+            let taken: u64 = self.running.iter().map(Running::text).sum();
+            let waits = taken > 0 && taken + weight > self.budget.text;
             if waits || self.rest.start > 0 && enough {
                 return;
             }
@@ -114,10 +137,20 @@ impl Pipeline {
         let turn = Turn::Waiting(std::mem::replace(&mut self.turn, next));
         let (sender, pieces) = mpsc::channel(1);
         let capacity = usize::try_from(weight).unwrap_or(usize::MAX);
-        let worker = Worker { ground: self.ground.clone(), capacity, turn, pass: Some(pass), pieces: sender };
+        let held = Arc::new(Room(self.freed.clone()));
+        let room = Arc::downgrade(&held);
+        let worker =
+            Worker { ground: self.ground.clone(), capacity, room: Some(held), turn, pass: Some(pass), pieces: sender };
         let of_worker = objects.clone();
         let done = self.workers.spawn(move || worker.run(of_worker));
-        self.running.push_back(Running { objects, weight, pieces, done });
+        self.running.push_back(Running { objects, weight, room, pieces, done });
+    }
+}
+
+impl Running {
+    /// Text that it may hold now.
+    fn text(&self) -> u64 {
+        if self.room.strong_count() > 0 { self.weight } else { 0 }
     }
 }
 
@@ -130,6 +163,7 @@ enum Turn {
 struct Worker {
     ground: Arc<Ground>,
     capacity: usize,
+    room: Option<Arc<Room>>,
     turn: Turn,
     pass: Option<oneshot::Sender<Option<SortKey>>>,
     pieces: mpsc::Sender<Piece>,
@@ -149,12 +183,22 @@ impl Worker {
             let stored = if is_here { Stored::Whole(stored) } else { Stored::Large(&open) };
             let source = Source { key: &object.key, number: number as u32, bytes: object.bytes, stored };
             let begun = ground.profile.now();
-            loader.load(&source, block, &mut |block| self.pass_on(block, false))?;
+            loader.load(&source, block, &mut |block| self.pass_on(block))?;
             ground.profile.add(Stage::Load, begun);
         }
-        self.pass_on(block, true)?;
+        let mut piece = self.piece_of(block, true)?;
         ground.give_back(desk);
-        Ok(())
+        piece.room = self.room.take().filter(|_| piece.late.weight() >= FEW_LATE);
+        self.send(piece)
+    }
+
+    fn pass_on(&mut self, block: &mut Block) -> Result<()> {
+        let piece = self.piece_of(block, false)?;
+        self.send(piece)
+    }
+
+    fn send(&self, piece: Piece) -> Result<()> {
+        self.pieces.blocking_send(piece).map_err(|_| Error::new(ErrorKind::Stopped, NOT_WANTED))
     }
 
     fn check_wanted(&self) -> Result<()> {
@@ -165,7 +209,7 @@ impl Worker {
     ///
     /// Lines that follow from the watermark become rows at once. Those before it are late; those of a time still to
     /// come are set aside with them, or a single wrong clock would make all others late.
-    fn pass_on(&mut self, block: &mut Block, is_last: bool) -> Result<()> {
+    fn piece_of(&mut self, block: &mut Block, is_last: bool) -> Result<Piece> {
         let ground = self.ground.clone();
         ground.profile.measure(Stage::Sort, || block.sort());
         let watermark = self.watermark()?;
@@ -184,9 +228,9 @@ impl Worker {
         late.adopt(block, &block.entries()[..late_end]);
         late.adopt(block, &block.entries()[usual_end..]);
         let encoded = ground.profile.measure(Stage::Convert, || ground.encode(block, late_end..usual_end))?;
-        let piece = Piece { encoded, lines: block.lines(), late, bad: ground.bad_lines(block)? };
+        let piece = Piece { encoded, lines: block.lines(), late, bad: ground.bad_lines(block)?, room: None };
         block.clear();
-        self.pieces.blocking_send(piece).map_err(|_| Error::new(ErrorKind::Stopped, NOT_WANTED))
+        Ok(piece)
     }
 
     fn watermark(&mut self) -> Result<Option<SortKey>> {

@@ -201,7 +201,7 @@ impl Budget {
         Self {
             text,
             groups: options.threads.clamp(1, MOST_THREADS).min(fit),
-            late: (options.memory / 16).clamp(LEAST_TEXT, MOST_TEXT),
+            late: (options.memory / 32).clamp(LEAST_TEXT, MOST_TEXT),
         }
     }
 
@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn the_budget_follows_the_memory() {
         let of = |memory, threads| Budget::of(&Options { memory, threads, ..Options::default() });
-        assert_eq!(of(512 << 20, 2), Budget { text: 104_391_566, groups: 2, late: 32 << 20 });
+        assert_eq!(of(512 << 20, 2), Budget { text: 104_391_566, groups: 2, late: 16 << 20 });
         assert_eq!(of(u64::MAX, usize::MAX), Budget { text: MOST_TEXT, groups: 64, late: MOST_TEXT });
         assert_eq!(of(1, 8), Budget { text: LEAST_TEXT, groups: 1, late: LEAST_TEXT });
     }

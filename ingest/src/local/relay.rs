@@ -6,7 +6,9 @@ use crate::error::Result;
 use crate::store::sqlite::SqliteStore;
 
 /// Size at which a raw object is full, bytes. The last batch may bring it over.
-const OBJECT_BYTES: usize = 64 << 20;
+///
+/// An object is held in memory while it is written, and a compaction works on several at once if they are small.
+const OBJECT_BYTES: usize = 6 << 20;
 
 /// What a run of the relay did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
