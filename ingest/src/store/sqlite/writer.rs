@@ -23,7 +23,41 @@ const BATCH_BYTES: usize = 8 << 20;
 
 struct Job {
     work: Work,
-    reply: oneshot::Sender<Result<Outcome>>,
+    reply: oneshot::Sender<Result<Answer>>,
+}
+
+/// What came of a job, and the answers that whoever gets it hands on by dropping it.
+struct Answer {
+    outcome: Outcome,
+    _others: Others,
+}
+
+/// Answers of a commit that have not been given.
+///
+/// The writer wakes one that waits, and that one the others: from a thread of the runtime's a wake-up is no system call.
+#[derive(Default)]
+struct Others(Vec<(oneshot::Sender<Result<Answer>>, Outcome)>);
+
+impl Others {
+    /// Gives the first that still waits its answer, and the others along with it.
+    fn hand_on(mut self) {
+        while let Some((reply, outcome)) = self.0.pop() {
+            let others = Self(std::mem::take(&mut self.0));
+            match reply.send(Ok(Answer { outcome, _others: others })) {
+                // A client that has gone needs no answer; its change is durable all the same.
+                Err(Ok(mut back)) => std::mem::swap(&mut self, &mut back._others),
+                _ => return,
+            }
+        }
+    }
+}
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        for (reply, outcome) in self.0.drain(..) {
+            drop(reply.send(Ok(Answer { outcome, _others: Self::default() })));
+        }
+    }
 }
 
 /// Hands work to the writer's thread, which ends once the handle is dropped and all of it is done.
@@ -61,7 +95,7 @@ impl Writer {
             }
             mpsc::error::TrySendError::Closed(_) => self.standing.stopped(),
         })?;
-        answer.await.map_err(|_| self.standing.stopped())?
+        Ok(answer.await.map_err(|_| self.standing.stopped())??.outcome)
     }
 
     /// Whether the writer has stopped because it no longer knows what is on disk.
@@ -148,8 +182,7 @@ impl Desk {
         if let Some(path) = self.place.missing() {
             return self.standing.end(format!("{} was deleted or replaced while it was in use", path.display()));
         }
-        // A client that has gone needs no answer; its change is durable all the same.
-        jobs.into_iter().zip(outcomes).for_each(|(job, outcome)| drop(job.reply.send(Ok(outcome))));
+        Others(jobs.into_iter().map(|job| job.reply).zip(outcomes).collect()).hand_on();
     }
 
     fn checkpoint(&mut self) {
