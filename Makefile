@@ -153,7 +153,7 @@ doc: ## the documentation of the crates, to target/doc
 .PHONY: bench bench-ingest bench-import bench-compaction bench-queries load-test
 bench: bench-ingest bench-compaction bench-queries ## all but the import's benchmark; they build in release
 
-bench-ingest: ## POST /data relative to the same server with a store that keeps nothing, and beside 10,000 idle and slow connections (needs wrk and python3)
+bench-ingest: ## the write path relative to a store that keeps nothing and to a handler in Python; beside 10,000 idle and slow connections (needs wrk and python3)
 	@bench/ingest
 	@bench/crowd
 
