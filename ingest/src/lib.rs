@@ -10,6 +10,7 @@ pub mod http;
 mod json;
 #[cfg(feature = "local")]
 pub mod local;
+mod random;
 pub mod receipt;
 mod record;
 pub mod settings;

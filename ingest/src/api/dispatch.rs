@@ -81,6 +81,7 @@ impl Api {
             Route::TaskHistory => self.task_history(call, record).await,
             Route::UpdateTask => self.update_task(call, record).await,
             Route::DeleteTask => self.delete_task(call, record).await,
+            Route::Random => self.random(call, record),
             Route::ListQueries => self.ask(call, record, None).await,
             Route::RunQuery => self.ask(call, record, Some(call.parameter.clone())).await,
             Route::Health => Ok(read(self.health())),
@@ -164,15 +165,19 @@ fn check_types(received: &Received, route: Route) -> Result<(), Problem> {
     }
     let offered: &[&str] = match route {
         Route::RunQuery => &["application/json", "text/csv", "application/x-ndjson"],
+        Route::Random => super::random::OFFERED,
         _ => &["application/json"],
     };
-    // Fields that stand several times are one list.
-    let accepts = received.headers.get_all("accept").iter().filter_map(|value| value.to_str().ok());
-    let accept = accepts.collect::<Vec<_>>().join(",");
-    match accept::choose(Some(&accept), offered) {
+    match accept::choose(Some(&accepted(received)), offered) {
         Some(_) => Ok(()),
         None => Err(Problem::not_acceptable(format!("This route answers with {}.", offered.join(", ")))),
     }
+}
+
+/// The client's `Accept`: fields that stand several times are one list.
+pub(super) fn accepted(received: &Received) -> String {
+    let accepts = received.headers.get_all("accept").iter().filter_map(|value| value.to_str().ok());
+    accepts.collect::<Vec<_>>().join(",")
 }
 
 fn is_json(content_type: &str) -> bool {

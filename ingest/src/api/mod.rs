@@ -6,6 +6,7 @@ mod dispatch;
 mod history;
 mod page;
 mod queries;
+mod random;
 mod tasks;
 
 use std::panic::AssertUnwindSafe;

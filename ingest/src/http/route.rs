@@ -44,6 +44,8 @@ routes! {
     UpdateTask = "PUT" "/tasks/{id}";
     /// Remove a task.
     DeleteTask = "DELETE" "/tasks/{id}";
+    /// Values that a seed decides.
+    Random = "GET" "/random";
     /// The questions that can be asked.
     ListQueries = "GET" "/queries";
     /// Ask one.

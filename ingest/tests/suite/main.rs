@@ -18,6 +18,7 @@ mod idempotency;
 mod limits;
 mod paging;
 mod problems;
+mod random;
 mod relay;
 mod retention;
 mod rig;
