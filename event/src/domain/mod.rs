@@ -3,10 +3,12 @@
 //! `decide` and `evolve` are pure. Whatever `decide` lets pass, `evolve` takes, and the state it gives is the only
 //! one that the log's readers may compute.
 
+pub mod email;
 pub mod fields;
 pub mod fold;
 pub mod submission;
 pub mod task;
+pub mod user;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -14,7 +16,7 @@ use serde_json::Value;
 use crate::codec::sha256_hex;
 
 pub use fields::{FieldError, Fields};
-pub use fold::{FoldError, evolve};
+pub use fold::{FoldError, evolve, list_key};
 
 /// What a request did to an entity, or wanted to see of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +98,8 @@ pub enum Refusal {
     Invalid(Vec<FieldError>),
     /// There is no such entity, or not any more.
     NotFound,
+    /// There is such an entity already, and it is another one than was to be made.
+    Exists,
     /// The entity is not at the version the client expected.
     Stale {
         /// The version it is at.

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use event::domain::task::{self, Command, Task};
-use event::domain::{self, State};
+use event::domain::user::{self, NewUser, Patch, User};
+use event::domain::{self, Change, State};
 use event::redact::{Redactor, Rules};
 use event::{Event, EventId, Timestamp, key};
 
 use crate::support::{golden, testdata};
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 15] = [
     "data.submitted",
     "task.created",
     "task.updated",
@@ -23,6 +24,9 @@ const NAMES: [&str; 12] = [
     "request.imported",
     "large-body",
     "unknown-fields",
+    "user.created",
+    "user.updated",
+    "user.deleted",
 ];
 
 fn at(seconds: i64) -> Timestamp {
@@ -66,12 +70,38 @@ fn task_life() -> Vec<Event> {
         Command::parse_update(r#"{"status":"completed","priority":"urgent"}"#).unwrap(),
         Command::Delete,
     ];
-    let (mut state, mut events) = (None::<Task>, Vec::<Event>::new());
-    for (number, command) in (1..).zip(commands) {
-        let now = at(number);
-        let change = task::decide(state.as_ref(), command, None, id, now).unwrap();
+    life("task", id, 1, commands, |before, command, now| {
+        let task: Option<Task> = before.map(|state| serde_json::from_str(state.as_str()).unwrap());
+        task::decide(task.as_ref(), command, None, id, now).unwrap()
+    })
+}
+
+/// The three events of a user's life.
+fn user_life() -> Vec<Event> {
+    let commands = [
+        user::Command::Create(NewUser::parse(r#"{"userId":"ann","email":"Änn@Example.org","name":"Ann 😀"}"#).unwrap()),
+        user::Command::Update(Patch::parse(r#"{"email":"ann@example.org"}"#).unwrap()),
+        user::Command::Delete,
+    ];
+    life("user", "ann", 101, commands, |before, command, now| {
+        let user: Option<User> = before.map(|state| serde_json::from_str(state.as_str()).unwrap());
+        user::decide(user.as_ref(), command, None, "ann", now).unwrap()
+    })
+}
+
+/// An entity's events from the n-th on, as ingest makes them of its commands.
+fn life<C>(
+    kind: &str,
+    id: &str,
+    first: u128,
+    commands: [C; 3],
+    decide: impl Fn(Option<&State>, C, Timestamp) -> Change,
+) -> Vec<Event> {
+    let (mut state, mut events) = (None::<State>, Vec::<Event>::new());
+    for (number, command) in (first..).zip(commands) {
+        let change = decide(state.as_ref(), command, at(i64::try_from(number).unwrap()));
         let event = Event {
-            entity_type: Some("task".to_owned()),
+            entity_type: Some(kind.to_owned()),
             entity_id: Some(id.to_owned()),
             entity_version: Some(change.version),
             operation: Some(change.operation.as_str().to_owned()),
@@ -79,10 +109,10 @@ fn task_life() -> Vec<Event> {
             state_after: Some(change.state.as_str().to_owned()),
             state_hash: Some(change.state.hash()),
             prev_event_hash: events.last().map(|event| event.event_hash.clone()),
-            ..base(change.event_type, u128::try_from(number).unwrap())
+            ..base(change.event_type, number)
         };
         events.push(event.sealed());
-        state = serde_json::from_str(change.state.as_str()).ok();
+        state = Some(change.state);
     }
     events
 }
@@ -153,8 +183,7 @@ fn sample(name: &str, number: u128) -> Event {
 }
 
 fn event_of(name: &str) -> Event {
-    let life = task_life();
-    match life.into_iter().find(|event| event.event_type == name) {
+    match task_life().into_iter().chain(user_life()).find(|event| event.event_type == name) {
         Some(event) => event,
         None => sample(name, 16 + NAMES.iter().position(|known| *known == name).unwrap() as u128).sealed(),
     }
@@ -173,7 +202,7 @@ fn lines_and_hashes_of_this_version() {
 
 #[test]
 fn states_keys_and_masks_of_this_version() {
-    for event in task_life() {
+    for event in task_life().into_iter().chain(user_life()) {
         let state = State::from_canonical(event.state_after.unwrap());
         let name = format!("v1/states/{}.json", event.event_type);
         golden(&name, &format!("{}\n{}\n", state.as_str(), state.hash()));
@@ -224,16 +253,21 @@ fn every_version_s_states_are_what_its_events_fold_to() {
     for file in of_every_version("states") {
         let text = fs::read_to_string(&file).unwrap();
         let (state, hash) = text.trim_end().split_once('\n').unwrap();
-        let task: Task = serde_json::from_str(state).unwrap();
-        assert_eq!((State::of(&task).as_str(), State::of(&task).hash().as_str()), (state, hash), "{}", file.display());
+        let read = match file.file_stem().unwrap().to_str().unwrap().starts_with("user.") {
+            true => State::of(&serde_json::from_str::<User>(state).unwrap()),
+            false => State::of(&serde_json::from_str::<Task>(state).unwrap()),
+        };
+        assert_eq!((read.as_str(), read.hash().as_str()), (state, hash), "{}", file.display());
     }
     let v1 = testdata().join("v1/events");
-    let mut before = None;
-    for name in ["task.created", "task.updated", "task.deleted"] {
-        let line = fs::read(v1.join(format!("{name}.json"))).unwrap();
-        let event = Event::from_line(line.trim_ascii_end()).unwrap();
-        let state = domain::evolve(before.as_ref(), &event).unwrap();
-        assert_eq!(Some(state.hash()), event.state_hash);
-        before = Some(state);
+    for kind in ["task", "user"] {
+        let mut before = None;
+        for operation in ["created", "updated", "deleted"] {
+            let line = fs::read(v1.join(format!("{kind}.{operation}.json"))).unwrap();
+            let event = Event::from_line(line.trim_ascii_end()).unwrap();
+            let state = domain::evolve(before.as_ref(), &event).unwrap();
+            assert_eq!(Some(state.hash()), event.state_hash);
+            before = Some(state);
+        }
     }
 }

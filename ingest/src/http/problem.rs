@@ -60,7 +60,7 @@ problems! {
     not_acceptable = 406 "not-acceptable" "Not acceptable";
     /// 408: head or body did not come in time.
     late = 408 "request-timeout" "Request timeout";
-    /// 409: the entity kept changing while the change was tried.
+    /// 409: the change does not go with what is there.
     conflict = 409 "conflict" "Conflict";
     /// 409: a request with the same idempotency key is not finished.
     in_flight = 409 "idempotency-key-in-flight" "Idempotency key in flight";
@@ -121,6 +121,7 @@ impl Problem {
         match refusal {
             Refusal::Invalid(errors) => Self::fields(errors),
             Refusal::NotFound => Self::not_found(format!("{what} not found")),
+            Refusal::Exists => Self::conflict(format!("{what} exists already, with other content.")),
             Refusal::Stale { current } if condition => {
                 Self::stale(format!("{what} is at version {current}.")).with("etag", format!("\"{current}\""))
             }
