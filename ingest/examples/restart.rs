@@ -110,7 +110,7 @@ fn submit(id: EventId, user: u64) -> Append {
         ..read(id)
     };
     let entity = EntityRef { tenant: event.tenant.clone(), kind: submission::ENTITY.to_owned(), id: id.to_string() };
-    Append { event: event.sealed(), entity, expected: 0, state: None, keep: None }
+    Append { event: event.sealed(), entity, expected: 0, state: None, unique: None, keep: None }
 }
 
 fn change(id: EventId) -> Done<Append> {
@@ -129,5 +129,5 @@ fn change(id: EventId) -> Done<Append> {
         ..read(id)
     };
     let state = Some(NewState { state: made.state, deleted: false });
-    Ok(Append { event: event.sealed(), entity, expected: 0, state, keep: None })
+    Ok(Append { event: event.sealed(), entity, expected: 0, state, unique: None, keep: None })
 }

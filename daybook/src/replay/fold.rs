@@ -114,7 +114,7 @@ impl<'a> Fold<'a> {
             self.commit().await?;
         }
         self.entities.insert(entity.clone());
-        self.waiting.push(Append { event, entity, expected, state, keep: None });
+        self.waiting.push(Append { event, entity, expected, state, unique: None, keep: None });
         Ok(())
     }
 

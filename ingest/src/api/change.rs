@@ -1,17 +1,15 @@
 //! Makes a decided change: event, state and kept answer in one transaction.
 
 use event::Event;
-use event::domain::Change;
+use event::domain::FieldError;
 
 use super::dispatch::{Call, replay};
+use super::entity::Decided;
 use super::{Api, Finished, unavailable};
 use crate::http::idempotency::Key;
 use crate::http::{Answer, Problem};
 use crate::record::Record;
 use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState, Stored};
-
-/// How often a change is decided anew when another one was faster.
-pub(super) const ATTEMPTS: usize = 3;
 
 impl Api {
     /// Appends a submission: the event is all there is of it.
@@ -26,7 +24,8 @@ impl Api {
         let event = record.submitted(event_type, &answer, (self.system.monotonic)());
         let entity =
             EntityRef { tenant: call.identity.tenant.clone(), kind: event.entity_type.clone().unwrap_or_default(), id };
-        let append = Append { keep: self.keep(call, &answer, &event), event, entity, expected: 0, state: None };
+        let append =
+            Append { keep: self.keep(call, &answer, &event), event, entity, expected: 0, state: None, unique: None };
         let conflict = || Problem::internal("The id of the event is taken.");
         self.append(call, record, answer, append).await?.ok_or_else(conflict)
     }
@@ -38,18 +37,20 @@ impl Api {
         record: &mut Record,
         entity: &EntityRef,
         previous: Option<&Stored>,
-        change: &Change,
+        decided: Decided,
         answer: Answer,
     ) -> Result<Option<Finished>, Problem> {
+        let Decided { change, unique } = decided;
         let chain = previous.map(|stored| stored.event_hash.clone());
-        let event = record.changed(change, chain, &answer, (self.system.monotonic)());
+        let event = record.changed(&change, chain, &answer, (self.system.monotonic)());
         let deleted = change.operation == event::domain::Operation::Delete;
         let append = Append {
             keep: self.keep(call, &answer, &event),
             event,
             entity: entity.clone(),
             expected: change.version - 1,
-            state: Some(NewState { state: change.state.clone(), deleted }),
+            state: Some(NewState { state: change.state, deleted }),
+            unique,
         };
         self.append(call, record, answer, append).await
     }
@@ -63,6 +64,7 @@ impl Api {
     ) -> Result<Option<Finished>, Problem> {
         let begun = (self.system.monotonic)();
         let append_creates = append.expected == 0;
+        let taken = append.unique.as_ref().map(|unique| taken(&append.entity.kind, unique.field));
         // Written before the commit: an event never names a body that is not there.
         self.keep_body(record).await.map_err(|error| unavailable(&error))?;
         match self.store.append(append).await.map_err(|error| unavailable(&error))? {
@@ -71,6 +73,7 @@ impl Api {
                 Ok(Some(Finished::Changed { answer, receipt, log_micros }))
             }
             Appended::Conflict => Ok(None),
+            Appended::Taken => Err(taken.unwrap_or_else(|| Problem::internal("The store refused the change."))),
             Appended::Known(kept) => match &call.key {
                 Some(key) => {
                     if append_creates {
@@ -97,4 +100,10 @@ impl Api {
         };
         Some(Keep { scope, kept })
     }
+}
+
+/// 409: another entity has what only one may have.
+fn taken(kind: &str, field: &str) -> Problem {
+    let detail = format!("Another {kind} has this {field}.");
+    Problem { errors: vec![FieldError::field(field, "taken", detail.clone())], ..Problem::conflict(detail) }
 }

@@ -2,6 +2,8 @@
 
 use event::domain::FieldError;
 
+use super::tasks::TASK;
+use super::users::USER;
 use super::{Api, Finished};
 use crate::http::auth::{Identity, identify};
 use crate::http::idempotency::{Guard, Key, key_of};
@@ -77,10 +79,16 @@ impl Api {
             Route::GetData => self.get_data(call, record).await,
             Route::CreateTask => self.create_task(call, record).await,
             Route::ListTasks => self.list_tasks(call, record).await,
-            Route::GetTask => self.get_task(call, record).await,
-            Route::TaskHistory => self.task_history(call, record).await,
+            Route::GetTask => self.get_entity(call, record, &TASK).await,
+            Route::TaskHistory => self.entity_history(call, record, &TASK).await,
             Route::UpdateTask => self.update_task(call, record).await,
             Route::DeleteTask => self.delete_task(call, record).await,
+            Route::CreateUser => self.create_user(call, record).await,
+            Route::ListUsers => self.list_users(call, record).await,
+            Route::GetUser => self.get_entity(call, record, &USER).await,
+            Route::UserHistory => self.entity_history(call, record, &USER).await,
+            Route::UpdateUser => self.update_user(call, record).await,
+            Route::DeleteUser => self.delete_user(call, record).await,
             Route::Random => self.random(call, record),
             Route::ListQueries => self.ask(call, record, None).await,
             Route::RunQuery => self.ask(call, record, Some(call.parameter.clone())).await,

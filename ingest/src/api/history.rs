@@ -1,4 +1,4 @@
-//! What happened to a task, and what it was at some moment.
+//! What happened to an entity, and what it was at some moment.
 
 use event::domain::{Operation, State};
 use event::{Event, Timestamp};
@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::dispatch::{Call, read};
+use super::entity::Kind;
 use super::page::{self, List};
-use super::tasks::{WHAT, named_task};
 use super::{Api, Finished, unavailable};
 use crate::http::Problem;
 use crate::record::Record;
@@ -54,9 +54,14 @@ struct FieldChange {
 }
 
 impl Api {
-    pub(super) async fn task_history(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
-        let entity = named_task(call, record, Operation::Read)?;
-        let path = format!("/tasks/{}/history", entity.id);
+    pub(super) async fn entity_history(
+        &self,
+        call: &Call<'_>,
+        record: &mut Record,
+        kind: &Kind,
+    ) -> Result<Finished, Problem> {
+        let entity = kind.named(call, record, Operation::Read)?;
+        let path = format!("{}/{}/history", kind.path, entity.id);
         let list = List { path: &path, filters: Vec::new() };
         let limit = call.query.limit()?;
         let after: i64 = match self.page_start(call, &list)? {
@@ -71,7 +76,7 @@ impl Api {
         let events = self.store.history(&entity, first, read_ahead).await.map_err(|error| unavailable(&error))?;
         // A store keeps events for a time, states for as long as the entity lives.
         if events.is_empty() && self.store.load(&entity).await.map_err(|error| unavailable(&error))?.is_none() {
-            return Err(Problem::not_found(format!("{WHAT} not found")));
+            return Err(kind.not_found());
         }
         let complete = events.first().and_then(|event| event.entity_version) == Some(first + 1);
         let mut entries = entries(&events);

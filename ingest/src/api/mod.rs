@@ -3,11 +3,13 @@
 mod change;
 mod data;
 mod dispatch;
+mod entity;
 mod history;
 mod page;
 mod queries;
 mod random;
 mod tasks;
+mod users;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -34,7 +34,7 @@ impl Api {
         let mut items = self.store.list(&query).await.map_err(|error| unavailable(&error))?;
         let more = items.len() > limit;
         items.truncate(limit);
-        let last = items.last().filter(|_| more).map(|listed| listed.id.clone());
+        let last = items.last().filter(|_| more).map(|listed| listed.key.clone());
         Ok(Page { next: last.map(|last| self.next_page(call, list, limit, &last)), items })
     }
 

@@ -11,11 +11,11 @@ use aws_sdk_dynamodb::types::{
 };
 use cloud::sdk::ATTEMPTS;
 use event::EventId;
-use event::domain::submission;
+use event::domain::{submission, user};
 use sha2::{Digest, Sha256};
 
 use super::errors::{self, Failed};
-use super::item::{self, Item};
+use super::item::{self, Holds, Item};
 use super::store::DynamoStore;
 use super::table::PK;
 use super::{keys, retry};
@@ -28,10 +28,12 @@ const WHAT: &str = "appending a change";
 /// A change as it is sent: the same bytes and the same token each time.
 struct Write {
     event_id: EventId,
-    /// The event first, then the kept answer, then the state.
+    /// The event first, then the kept answer, then the state, then claims to unique values.
     puts: Vec<Put>,
     /// Where the kept answer stands.
     keep: Option<usize>,
+    /// Where claims begin.
+    claims: usize,
     token: String,
 }
 
@@ -105,7 +107,9 @@ impl DynamoStore {
             puts.push(put);
         }
         if let Some(new) = &append.state {
-            let state = item::of_state(append, new, expires)?;
+            // Ids that clients choose come again, and their versions go on.
+            let reused = entity.kind == user::ENTITY;
+            let state = item::of_state(append, new, expires.filter(|_| !reused))?;
             puts.push(match append.expected {
                 0 => self.put(state, "attribute_not_exists(#pk)", [("#pk", PK)])?,
                 expected => {
@@ -115,8 +119,28 @@ impl DynamoStore {
                 }
             });
         }
-        let keep = append.keep.as_ref().map(|_| 1);
-        Ok(Write { event_id: event.event_id, token: self.token(append), puts, keep })
+        let (keep, claims) = (append.keep.as_ref().map(|_| 1), puts.len());
+        puts.extend(self.claims(append)?);
+        Ok(Write { event_id: event.event_id, token: self.token(append), puts, keep, claims })
+    }
+
+    /// What a change takes of what only one may have, and what it gives up. The ingest role may not delete.
+    fn claims(&self, append: &Append) -> Result<Vec<Put>> {
+        let Some(unique) = &append.unique else { return Ok(Vec::new()) };
+        if unique.taken == unique.left {
+            return Ok(Vec::new());
+        }
+        let claims = [(&unique.taken, Holds::Yes), (&unique.left, Holds::NoMore)];
+        let claims = claims.into_iter().filter_map(|(value, holds)| Some((value.as_ref()?, holds)));
+        let names = [("#owner", item::OWNER)];
+        claims
+            .map(|(value, holds)| {
+                let claim = item::of_claim(append, unique.field, value, holds)?;
+                let mut put = self.put(claim, "attribute_not_exists(#owner) or #owner = :owner", names)?;
+                put.expression_attribute_values = Some([(":owner".to_owned(), item::text(&append.entity.id))].into());
+                Ok(put)
+            })
+            .collect()
     }
 
     fn put<const N: usize>(&self, item: Item, condition: &str, names: [(&str, &str); N]) -> Result<Put> {
@@ -139,6 +163,7 @@ impl DynamoStore {
         let state = append.state.as_ref().map(|new| (new.state.as_str(), new.deleted));
         let mut hash = Sha256::new();
         hash.update(format!("{:?}\0{:?}\0{}\0{keep:?}\0{state:?}\0", self.settings, append.entity, append.expected));
+        hash.update(format!("{:?}\0", append.unique));
         hash.update(append.event.to_line());
         event::hex(&hash.finalize()[..16])
     }
@@ -245,8 +270,11 @@ impl Write {
         if let Some(kept) = self.keep.and_then(failed).and_then(|reason| reason.item()) {
             return Ok(Attempt::Settled(Appended::Known(item::answer(kept)?)));
         }
-        if (0..reasons.len()).any(|at| failed(at).is_some()) {
+        if (0..self.claims).any(|at| failed(at).is_some()) {
             return Ok(Attempt::Settled(Appended::Conflict));
+        }
+        if (self.claims..self.puts.len()).any(|at| failed(at).is_some()) {
+            return Ok(Attempt::Settled(Appended::Taken));
         }
         let codes: Vec<&str> =
             reasons.iter().filter_map(|reason| reason.code()).filter(|code| *code != "None").collect();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use event::domain::{State, submission};
+use event::domain::{State, list_key, submission};
 use event::{Event, EventId, Timestamp};
 
 use super::table::{EXPIRES, FILTERS, ID, LIST, PK, SK};
@@ -38,6 +38,18 @@ const ANSWER: &str = "answer";
 /// From when on an idempotency key may be used anew, microseconds; `expires` is when its item may go.
 pub const UNTIL: &str = "until";
 
+/// The id of the entity that holds a claim; a claim that was given up has none.
+pub const OWNER: &str = "owner";
+
+/// Whether an entity holds a claim after a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// It does.
+    Yes,
+    /// It gave it up.
+    NoMore,
+}
+
 /// A change's event: its line, and what people want to see of it in the table. A submission stands in its user's list.
 pub fn of_event(append: &Append, expires: Option<i64>) -> Result<Item> {
     let event = &append.event;
@@ -65,13 +77,26 @@ pub fn of_state(append: &Append, new: &NewState, expires: Option<i64>) -> Result
         put(&mut item, DELETED, AttributeValue::Bool(true));
         expire(&mut item, expires);
     } else {
-        list(&mut item, &keys::states(tenant, kind), id);
+        list(&mut item, &keys::states(tenant, kind), &list_key(kind, id, &new.state));
         let fields: serde_json::Value = serde_json::from_str(new.state.as_str()).unwrap_or_default();
         for name in FILTERS {
             if let Some(value) = fields.get(name).and_then(serde_json::Value::as_str) {
                 put(&mut item, name, text(value));
             }
         }
+    }
+    checked(item)
+}
+
+/// The claim of an entity to a unique value, or what is left of one that was given up.
+pub fn of_claim(append: &Append, field: &str, value: &str, holds: Holds) -> Result<Item> {
+    let EntityRef { tenant, kind, id } = &append.entity;
+    let mut item = keyed(keys::claim(tenant, kind, field, value), keys::CLAIM.to_owned());
+    put(&mut item, EVENT_ID, text(append.event.event_id));
+    match holds {
+        Holds::Yes => put(&mut item, OWNER, text(id)),
+        // Its time has come already: nobody needs it, but nobody who writes may remove it.
+        Holds::NoMore => expire(&mut item, Some(append.event.received_at.micros().div_euclid(1_000_000))),
     }
     checked(item)
 }
@@ -188,9 +213,9 @@ fn put(item: &mut Item, name: &str, value: AttributeValue) {
     item.insert(name.to_owned(), value);
 }
 
-fn list(item: &mut Item, list: &str, id: &str) {
-    put(item, LIST, text(keys::shard_of(list, id)));
-    put(item, ID, text(id));
+fn list(item: &mut Item, list: &str, key: &str) {
+    put(item, LIST, text(keys::shard_of(list, key)));
+    put(item, ID, text(key));
 }
 
 fn expire(item: &mut Item, expires: Option<i64>) {

@@ -11,6 +11,8 @@ pub const STATE: &str = "S";
 pub const EVENT: &str = "E#";
 /// Sort key of a kept answer.
 pub const KEPT: &str = "I";
+/// Sort key of the claim to a unique value.
+pub const CLAIM: &str = "C";
 /// The highest version that a sort key can hold.
 pub const LAST_VERSION: i64 = 999_999_999_999;
 /// Over how many partitions a list is spread: one takes about 1,000 writes a second.
@@ -39,6 +41,12 @@ pub fn version(version: i64) -> String {
 /// Partition of a kept answer. The scope is a hash that covers the tenant.
 pub fn kept(scope: &str) -> String {
     joined(&["I", scope])
+}
+
+/// Partition of the claim to a value that one living entity of a kind and tenant may have. The value is hashed: it may be
+/// longer than a key.
+pub fn claim(tenant: &str, kind: &str, field: &str, value: &str) -> String {
+    joined(&["C", tenant, kind, field, &event::sha256_hex(value.as_bytes())])
 }
 
 /// The list of a tenant's entities of one kind.

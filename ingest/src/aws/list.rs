@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use cloud::sdk::ATTEMPTS;
 use event::Timestamp;
-use event::domain::State;
+use event::domain::{State, list_key, user};
 use futures::future::try_join_all;
 
 use super::item::{self, Item};
@@ -17,7 +17,7 @@ use super::store::DynamoStore;
 use super::table::{FILTERS, ID, LIST, LISTS, PK, SK};
 use super::{errors, keys, retry};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{self, ListOf, ListQuery, Listed};
+use crate::store::{self, EntityRef, EventStore, ListOf, ListQuery, Listed};
 
 /// Most items in one call.
 const BATCH: usize = 100;
@@ -44,6 +44,12 @@ struct Entry {
 
 impl DynamoStore {
     pub(super) async fn list_page(&self, query: &ListQuery) -> Result<Vec<Listed>> {
+        if let ListOf::States { kind, filters } = &query.of
+            && let Some((field, value)) =
+                filters.iter().find(|(field, _)| kind == user::ENTITY && *field == user::UNIQUE)
+        {
+            return self.list_owner(query, kind, filters, (field, value)).await;
+        }
         let (list, filters) = match &query.of {
             ListOf::States { kind, filters } => (keys::states(&query.tenant, kind), filters.as_slice()),
             ListOf::Submissions { user_id } => (keys::submissions(&query.tenant, user_id), [].as_slice()),
@@ -64,6 +70,28 @@ impl DynamoStore {
             page.extend(self.show(entries, filters, now).await?);
         }
         Ok(page)
+    }
+
+    /// The one entity that has a unique value, as its claim says: no index lags behind it.
+    async fn list_owner(
+        &self,
+        query: &ListQuery,
+        kind: &str,
+        filters: &[(&'static str, String)],
+        (field, value): (&str, &str),
+    ) -> Result<Vec<Listed>> {
+        let claim = self.get("reading a claim", keys::claim(&query.tenant, kind, field, value), keys::CLAIM).await?;
+        let owner = claim.as_ref().and_then(|claim| item::string(claim, item::OWNER).ok());
+        let Some(id) = owner.map(str::to_owned) else { return Ok(Vec::new()) };
+        let entity = EntityRef { tenant: query.tenant.clone(), kind: kind.to_owned(), id };
+        // It may have given the value up between the two reads.
+        let stored = self.load(&entity).await?.filter(|stored| !stored.deleted && matches(&stored.state, filters));
+        let listed = stored.map(|stored| Listed {
+            key: list_key(kind, &entity.id, &stored.state),
+            item: store::Item::State(stored.state),
+        });
+        let before = |listed: &Listed| query.before.as_ref().is_none_or(|before| listed.key < *before);
+        Ok(listed.into_iter().filter(before).take(query.limit).collect())
     }
 
     /// Reads the next page of a partition; with filters it may have no entries though there are more.
@@ -122,12 +150,12 @@ impl DynamoStore {
             let Some(found) = found.filter(|found| !item::is_expired(found, now)) else { continue };
             if entry.sk != keys::STATE {
                 let event = Box::new(item::event(&found)?);
-                listed.push(Listed { id: entry.id, item: store::Item::Event(event) });
+                listed.push(Listed { key: entry.id, item: store::Item::Event(event) });
                 continue;
             }
             let stored = item::stored(&found)?;
             if !stored.deleted && matches(&stored.state, filters) {
-                listed.push(Listed { id: entry.id, item: store::Item::State(stored.state) });
+                listed.push(Listed { key: entry.id, item: store::Item::State(stored.state) });
             }
         }
         Ok(listed)

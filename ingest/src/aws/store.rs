@@ -72,7 +72,7 @@ impl DynamoStore {
         self
     }
 
-    async fn get(&self, what: &str, pk: String, sk: &str) -> Result<Option<Item>> {
+    pub(super) async fn get(&self, what: &str, pk: String, sk: &str) -> Result<Option<Item>> {
         let get = self.client.get_item().table_name(&self.settings.table).consistent_read(true);
         let sent = self.deadline.bound(get.set_key(Some(item::keyed(pk, sk.to_owned()))).send()).await;
         let answer = sent.map_err(|elapsed| errors::elapsed(what, elapsed))?;

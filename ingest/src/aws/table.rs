@@ -12,7 +12,7 @@ pub const SK: &str = "sk";
 pub const EXPIRES: &str = "expires";
 /// Partition of the list index; only items that stand in a list have it.
 pub const LIST: &str = "list";
-/// Sort key of the list index: the entity's id.
+/// Sort key of the list index: the key by which the list is ordered.
 pub const ID: &str = "id";
 /// The list index's name.
 pub const LISTS: &str = "lists";

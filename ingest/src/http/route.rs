@@ -44,6 +44,18 @@ routes! {
     UpdateTask = "PUT" "/tasks/{id}";
     /// Remove a task.
     DeleteTask = "DELETE" "/tasks/{id}";
+    /// Make a user.
+    CreateUser = "POST" "/users";
+    /// Users, newest first.
+    ListUsers = "GET" "/users";
+    /// One user, now or as it was.
+    GetUser = "GET" "/users/{id}";
+    /// What happened to a user.
+    UserHistory = "GET" "/users/{id}/history";
+    /// Change a user.
+    UpdateUser = "PUT" "/users/{id}";
+    /// Remove a user.
+    DeleteUser = "DELETE" "/users/{id}";
     /// Values that a seed decides.
     Random = "GET" "/random";
     /// The questions that can be asked.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use event::domain::{State, submission};
+use event::domain::{State, list_key, submission};
 use event::{Event, Timestamp};
 
 use super::{Append, Appended, EntityRef, EventSink, EventStore, Item, Kept, ListOf, ListQuery, Listed, Stored};
@@ -24,6 +24,22 @@ struct Inner {
     changes: BTreeMap<EntityRef, Vec<Event>>,
     kept: BTreeMap<String, Kept>,
     aside: BTreeMap<String, Vec<u8>>,
+}
+
+impl Inner {
+    /// Whether another living entity has the unique value that a change takes.
+    fn is_taken(&self, append: &Append) -> bool {
+        let Some((field, value)) =
+            append.unique.as_ref().and_then(|unique| Some((unique.field, unique.taken.clone()?)))
+        else {
+            return false;
+        };
+        let taken = [(field, value)];
+        self.states.iter().any(|(entity, stored)| {
+            let other = entity.tenant == append.entity.tenant && entity.kind == append.entity.kind;
+            other && entity.id != append.entity.id && !stored.deleted && matches(&stored.state, &taken)
+        })
+    }
 }
 
 impl MemoryStore {
@@ -52,12 +68,16 @@ impl EventStore for MemoryStore {
         {
             return Ok(Appended::Known(kept.clone()));
         }
+        let is_taken = inner.is_taken(&append);
         let changes = inner.changes.entry(append.entity.clone()).or_default();
         if changes.last().is_some_and(|last| last.event_id == append.event.event_id) {
             return Ok(Appended::Done(Receipt::new(append.event.event_id)));
         }
         if changes.last().and_then(|last| last.entity_version).unwrap_or(0) != append.expected {
             return Ok(Appended::Conflict);
+        }
+        if is_taken {
+            return Ok(Appended::Taken);
         }
         changes.push(append.event.clone());
         if let Some(new) = append.state {
@@ -86,17 +106,22 @@ impl EventStore for MemoryStore {
         let inner = self.lock();
         let before = |id: &str| query.before.as_deref().is_none_or(|before| id < before);
         Ok(match &query.of {
-            ListOf::States { kind, filters } => inner
-                .states
-                .iter()
-                .rev()
-                .filter(|(entity, stored)| {
-                    entity.tenant == query.tenant && entity.kind == *kind && !stored.deleted && before(&entity.id)
-                })
-                .filter(|(_, stored)| matches(&stored.state, filters))
-                .map(|(entity, stored)| Listed { id: entity.id.clone(), item: Item::State(stored.state.clone()) })
-                .take(query.limit)
-                .collect(),
+            ListOf::States { kind, filters } => {
+                let of = |entity: &EntityRef| entity.tenant == query.tenant && entity.kind == *kind;
+                let mut listed: Vec<Listed> = inner
+                    .states
+                    .iter()
+                    .filter(|(entity, stored)| of(entity) && !stored.deleted && matches(&stored.state, filters))
+                    .map(|(entity, stored)| Listed {
+                        key: list_key(kind, &entity.id, &stored.state),
+                        item: Item::State(stored.state.clone()),
+                    })
+                    .filter(|listed| before(&listed.key))
+                    .collect();
+                listed.sort_by(|a, b| b.key.cmp(&a.key));
+                listed.truncate(query.limit);
+                listed
+            }
             ListOf::Submissions { user_id } => inner
                 .changes
                 .iter()
@@ -106,7 +131,7 @@ impl EventStore for MemoryStore {
                 })
                 .filter_map(|(entity, events)| events.first().map(|event| (entity, event)))
                 .filter(|(_, event)| event.user_id.as_ref() == Some(user_id))
-                .map(|(entity, event)| Listed { id: entity.id.clone(), item: Item::Event(Box::new(event.clone())) })
+                .map(|(entity, event)| Listed { key: entity.id.clone(), item: Item::Event(Box::new(event.clone())) })
                 .take(query.limit)
                 .collect(),
         })

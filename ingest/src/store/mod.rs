@@ -76,6 +76,9 @@ pub struct Append {
     pub expected: i64,
     /// The new state; none for kinds that are their event.
     pub state: Option<NewState>,
+    /// What the change takes and gives up of what only one may have. None leaves it unchecked, for who makes anew from
+    /// the log what was checked when it happened.
+    pub unique: Option<Unique>,
     /// The answer to keep under an idempotency key.
     pub keep: Option<Keep>,
 }
@@ -89,6 +92,17 @@ pub struct NewState {
     pub deleted: bool,
 }
 
+/// A field of the state that no two living entities of a kind and tenant may agree in, and what a change does to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unique {
+    /// The field's name.
+    pub field: &'static str,
+    /// The value that the entity has after the change; none if the change deletes it.
+    pub taken: Option<String>,
+    /// The value that it had before; none if it was not there.
+    pub left: Option<String>,
+}
+
 /// What came of an append. Losing a race is an answer, not an error.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Appended {
@@ -96,6 +110,8 @@ pub enum Appended {
     Done(Receipt),
     /// The entity is not at the expected version; nothing was changed.
     Conflict,
+    /// The unique field's value is another living entity's; nothing was changed.
+    Taken,
     /// The idempotency key has an answer already; nothing was changed.
     Known(Kept),
 }
@@ -107,7 +123,7 @@ pub struct ListQuery {
     pub tenant: String,
     /// What is listed.
     pub of: ListOf,
-    /// Only entries before this id.
+    /// Only entries before this key.
     pub before: Option<String>,
     /// At most so many.
     pub limit: usize,
@@ -133,8 +149,8 @@ pub enum ListOf {
 /// One entry of a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
-    /// Id of the entity; the key to go on from.
-    pub id: String,
+    /// The key to go on from: [`list_key`](event::domain::list_key) of a state, the event's id for kinds without one.
+    pub key: String,
     /// The entry itself.
     pub item: Item,
 }
@@ -154,7 +170,8 @@ pub trait EventStore: Send + Sync {
     /// The entity's current state, deleted ones included. Reads what the last `append` wrote.
     async fn load(&self, entity: &EntityRef) -> Result<Option<Stored>>;
 
-    /// Makes event, state and kept answer durable in one transaction (I1, I4).
+    /// Makes event, state and kept answer durable in one transaction (I1, I4). Of appends that claim the same unique value
+    /// at once, one is done.
     ///
     /// An append whose event is already the entity's current one is a repetition of itself and is done.
     ///

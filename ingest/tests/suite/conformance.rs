@@ -44,7 +44,7 @@ pub fn change(n: u128, entity: &EntityRef, expected: i64, status: &str) -> Appen
         ..plain(n)
     };
     let state = Some(NewState { state: made.state, deleted: false });
-    Append { event: event.sealed(), entity: entity.clone(), expected, state, keep: None }
+    Append { event: event.sealed(), entity: entity.clone(), expected, state, unique: None, keep: None }
 }
 
 pub fn submitted(n: u128, tenant: &str, user: &str) -> Append {
@@ -58,7 +58,7 @@ pub fn submitted(n: u128, tenant: &str, user: &str) -> Append {
         ..plain(n)
     };
     let entity = EntityRef { tenant: tenant.to_owned(), kind: submission::ENTITY.to_owned(), id: id(n).to_string() };
-    Append { event: event.sealed(), entity, expected: 0, state: None, keep: None }
+    Append { event: event.sealed(), entity, expected: 0, state: None, unique: None, keep: None }
 }
 
 pub fn keeping(append: Append, scope: &str, expires_at: i64) -> Append {
@@ -118,7 +118,7 @@ fn names_that_look_alike_share_nothing() {
             assert_eq!(store.history(&own, 0, 9).await.unwrap().len(), 1);
             let of = ListOf::Submissions { user_id: name.to_owned() };
             let query = ListQuery { tenant: tenant.to_owned(), of, before: None, limit: 9 };
-            let listed: Vec<String> = store.list(&query).await.unwrap().into_iter().map(|listed| listed.id).collect();
+            let listed: Vec<String> = store.list(&query).await.unwrap().into_iter().map(|listed| listed.key).collect();
             assert_eq!(listed, [id(100 + n).to_string()], "{tenant} {name}");
         }
     });
@@ -247,7 +247,7 @@ fn sixty_four_at_once_make_versions_without_a_gap() {
                         match store.append(change(n, &a, version, "new")).await.unwrap() {
                             Appended::Done(_) => return (version + 1, conflicts),
                             Appended::Conflict => conflicts += 1,
-                            Appended::Known(kept) => panic!("{kept:?}"),
+                            other => panic!("{other:?}"),
                         }
                     }
                 })

@@ -73,12 +73,12 @@ fn lists_have_pages_filters_and_one_tenant() {
                 let page = store.list(&query).await.unwrap();
                 assert!(page.len() <= limit);
                 let Some(last) = page.last() else { return ids };
-                before = Some(last.id.clone());
+                before = Some(last.key.clone());
                 for listed in page {
                     if let Item::Event(event) = &listed.item {
-                        assert_eq!((event.tenant.as_str(), event.event_id.to_string()), (tenant, listed.id.clone()));
+                        assert_eq!((event.tenant.as_str(), event.event_id.to_string()), (tenant, listed.key.clone()));
                     }
-                    ids.push(listed.id);
+                    ids.push(listed.key);
                 }
             }
         };

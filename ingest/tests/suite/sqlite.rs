@@ -296,7 +296,8 @@ fn a_database_of_version_one_is_migrated_and_read() {
         Connection::open(&path)
             .unwrap()
             .execute_batch(
-                "alter table states drop column checksum; alter table kept drop column checksum; pragma user_version = 1",
+                "drop index users_by_creation; drop index users_by_email; alter table states drop column checksum;
+                 alter table kept drop column checksum; pragma user_version = 1",
             )
             .unwrap();
         std::fs::remove_file(dir.path().join("store.id")).unwrap();

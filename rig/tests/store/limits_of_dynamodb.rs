@@ -59,7 +59,7 @@ fn a_list_over_sixteen_megabytes_is_read_to_its_end() {
         }
         let of = ListOf::Submissions { user_id: "u".to_owned() };
         let query = ListQuery { tenant: "red".to_owned(), of, before: None, limit: 60 };
-        let listed: Vec<String> = store.list(&query).await.unwrap().into_iter().map(|listed| listed.id).collect();
+        let listed: Vec<String> = store.list(&query).await.unwrap().into_iter().map(|listed| listed.key).collect();
         assert_eq!(listed, (0..60).rev().map(|n| id(n).to_string()).collect::<Vec<_>>());
     });
 }
@@ -78,7 +78,7 @@ fn rare_entries_are_found_among_many_and_all_pages_walked() {
         let list = async |filters, before: Option<&str>, limit| -> Vec<String> {
             let of = ListOf::States { kind: task::ENTITY.to_owned(), filters };
             let query = ListQuery { tenant: "red".to_owned(), of, before: before.map(str::to_owned), limit };
-            store.list(&query).await.unwrap().into_iter().map(|listed| listed.id).collect()
+            store.list(&query).await.unwrap().into_iter().map(|listed| listed.key).collect()
         };
         let cancelled = || vec![("status", "cancelled".to_owned())];
         assert_eq!(list(cancelled(), None, 9).await, ["0582", "0485", "0388", "0291", "0194", "0097", "0000"]);
@@ -102,7 +102,7 @@ fn a_list_shows_what_is_there_now() {
             let filters = vec![("status", status.to_owned())];
             let of = ListOf::States { kind: task::ENTITY.to_owned(), filters };
             let query = ListQuery { tenant: "red".to_owned(), of, before: None, limit: 9 };
-            store.list(&query).await.unwrap().into_iter().map(|listed| listed.id).collect()
+            store.list(&query).await.unwrap().into_iter().map(|listed| listed.key).collect()
         };
         done(store.append(change(3, &a, 1, "completed")).await.unwrap(), 3);
         assert_eq!((list("new").await, list("completed").await), (vec!["b".to_owned()], vec!["a".to_owned()]));
@@ -243,7 +243,7 @@ fn a_race_for_a_free_key_has_one_winner() {
             match appended {
                 Ok(Appended::Done(_)) => done += 1,
                 Ok(Appended::Known(_)) => known += 1,
-                Ok(Appended::Conflict) => panic!("no two have an entity in common"),
+                Ok(Appended::Conflict | Appended::Taken) => panic!("no two have an entity in common"),
                 // What it lost to, three times, was not finished then.
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
             }

@@ -7,12 +7,15 @@
 #[path = "../../../ingest/tests/suite/auth.rs"]
 mod auth;
 mod backend;
+mod claims;
 #[path = "../../../ingest/tests/suite/conditional.rs"]
 mod conditional;
 #[path = "../../../ingest/tests/suite/conformance.rs"]
 mod conformance;
 #[path = "../../../ingest/tests/suite/conformance_lists.rs"]
 mod conformance_lists;
+#[path = "../../../ingest/tests/suite/conformance_unique.rs"]
+mod conformance_unique;
 #[path = "../../../ingest/tests/suite/cors.rs"]
 mod cors;
 #[path = "../../../ingest/tests/suite/data.rs"]
@@ -36,3 +39,5 @@ mod secrets;
 mod sizes;
 #[path = "../../../ingest/tests/suite/tasks.rs"]
 mod tasks;
+#[path = "../../../ingest/tests/suite/users.rs"]
+mod users;

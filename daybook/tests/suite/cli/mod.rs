@@ -12,6 +12,7 @@ mod query;
 mod replay;
 mod sql;
 mod tools;
+mod users;
 
 use crate::support::{Http, Place, Server, text};
 

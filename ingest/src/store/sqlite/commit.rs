@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::retention::Removal;
 use super::{checksum, member, read};
 use crate::receipt::Receipt;
-use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState};
+use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState, Unique};
 
 /// An event ready to be written: rendered by the caller, so that the writer does as little as it can.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub struct Change {
     entity: EntityRef,
     expected: i64,
     state: Option<NewState>,
+    unique: Option<Unique>,
     keep: Option<Keep>,
 }
 
@@ -44,6 +45,7 @@ impl From<Append> for Change {
             entity: append.entity,
             expected: append.expected,
             state: append.state,
+            unique: append.unique,
             keep: append.keep,
         }
     }
@@ -215,6 +217,12 @@ fn append_state(
     }
     if current.map_or(0, |(version, _)| version) != change.expected {
         return Ok(Appended::Conflict);
+    }
+    // The one writer looks and writes in one transaction, so nobody comes between.
+    if let Some((field, value)) = change.unique.as_ref().and_then(|unique| Some((unique.field, unique.taken.as_ref()?)))
+        && read::is_taken(transaction, &change.entity, field, value)?
+    {
+        return Ok(Appended::Taken);
     }
     let version = change.expected + 1;
     transaction

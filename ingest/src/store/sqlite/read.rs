@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::domain::{State, submission};
+use event::domain::{State, list_key, submission, user};
 use event::{Event, EventId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
@@ -17,6 +17,28 @@ type Place = (i64, usize);
 /// A request's id is made at its receipt, its batch when it commits; no request lasts longer than this, milliseconds.
 /// The ids of one batch lie within it.
 pub const LONGEST_REQUEST: u128 = 15 * 60 * 1_000;
+
+/// [`list_key`] of a user, word for word as the index `users_by_creation` has it.
+const USER_KEY: &str = "printf('%012d.%s', json_extract(state, '$.created_at'), id)";
+
+/// Whether a living entity of the kind, other than `entity`, has this value in a field, which is a word of the code's own.
+pub fn is_taken(connection: &Connection, entity: &EntityRef, field: &str, value: &str) -> rusqlite::Result<bool> {
+    let EntityRef { tenant, kind, id } = entity;
+    connection.prepare_cached(&taken_sql(kind, field))?.query_row(params![tenant, kind, value, id], |row| row.get(0))
+}
+
+fn taken_sql(kind: &str, field: &str) -> String {
+    format!(
+        "select exists (select 1 from states where tenant = ?1 and kind = ?2 and deleted = 0{}
+             and json_extract(state, '$.{field}') = ?3 and id <> ?4)",
+        literal(kind)
+    )
+}
+
+/// The condition of the indexes over users: they are used only where a statement has it, word for word.
+fn literal(kind: &str) -> &'static str {
+    if kind == user::ENTITY { " and kind = 'user'" } else { "" }
+}
 
 pub fn load(connection: &Connection, entity: &EntityRef) -> Result<Option<Stored>> {
     let row = connection
@@ -106,7 +128,7 @@ pub fn list(connection: &Connection, query: &ListQuery) -> Result<Vec<Listed>> {
             )?;
             let (places, ids): (Vec<Place>, Vec<EventId>) = found.into_iter().unzip();
             let listed = |(event, id): (Event, EventId)| match event.event_id == id {
-                true => Ok(Listed { id: id.to_string(), item: Item::Event(Box::new(event)) }),
+                true => Ok(Listed { key: id.to_string(), item: Item::Event(Box::new(event)) }),
                 false => Err(misplaced(&event, &format!("submission {id}"))),
             };
             events_at(connection, &places)?.into_iter().zip(ids).map(listed).collect()
@@ -121,29 +143,36 @@ fn list_states(
     filters: &[(&'static str, String)],
     limit: i64,
 ) -> Result<Vec<Listed>> {
+    let (sql, values) = states_sql(query, kind, filters, limit);
+    let found = rows(connection, &sql, params_from_iter(values), |row| {
+        Ok((row.get::<_, String>(0)?, stored(row, 1)?, row.get(6)?))
+    })?;
+    let listed = |(id, stored, checksum): (String, Stored, Option<i64>)| {
+        let Stored { state, .. } = sound(&id, stored, checksum)?;
+        Ok(Listed { key: list_key(kind, &id, &state), item: Item::State(state) })
+    };
+    found.into_iter().map(listed).collect()
+}
+
+/// The statement of a list of states, and its values.
+fn states_sql(query: &ListQuery, kind: &str, filters: &[(&'static str, String)], limit: i64) -> (String, Vec<Value>) {
+    let columns = "id, version, state, event_id, event_hash, deleted, checksum";
     let mut sql =
-        "select id, version, state, event_id, event_hash, deleted, checksum from states where tenant = ? and kind = ? and deleted = 0"
-            .to_owned();
+        format!("select {columns} from states where tenant = ? and kind = ? and deleted = 0{}", literal(kind));
     let mut values = vec![Value::from(query.tenant.clone()), Value::from(kind.to_owned())];
+    let key = if kind == user::ENTITY { USER_KEY } else { "id" };
     for (name, value) in filters {
         // `name` is one of the code's own words, so it may stand in the statement.
         sql.push_str(&format!(" and json_extract(state, '$.{name}') = ?"));
         values.push(Value::from(value.clone()));
     }
     if let Some(before) = &query.before {
-        sql.push_str(" and id < ?");
+        sql.push_str(&format!(" and {key} < ?"));
         values.push(Value::from(before.clone()));
     }
-    sql.push_str(" order by id desc limit ?");
+    sql.push_str(&format!(" order by {key} desc limit ?"));
     values.push(Value::from(limit));
-    let found = rows(connection, &sql, params_from_iter(values), |row| {
-        Ok((row.get::<_, String>(0)?, stored(row, 1)?, row.get(6)?))
-    })?;
-    let listed = |(id, stored, checksum): (String, Stored, Option<i64>)| {
-        let Stored { state, .. } = sound(&id, stored, checksum)?;
-        Ok(Listed { id, item: Item::State(state) })
-    };
-    found.into_iter().map(listed).collect()
+    (sql, values)
 }
 
 /// A submission has no row of its own: its id is its event's, and batches say which ids they span.
@@ -236,4 +265,37 @@ pub fn failed(error: rusqlite::Error) -> Error {
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, "reading the store").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema;
+    use super::*;
+
+    /// An index over an expression is used only where a statement has it word for word.
+    #[test]
+    fn users_are_found_by_their_indexes() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = schema::open_writer(&folder.path().join("store.db"), "x").unwrap();
+        let plan = |sql: &str| {
+            let mut statement = connection.prepare(&format!("explain query plan {sql}")).unwrap();
+            let values = vec![Value::Null; statement.parameter_count()];
+            let steps = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+            steps.map(|step| step.unwrap()).collect::<Vec<_>>().join("; ")
+        };
+        let list = |before: Option<&str>, filters: &[(&'static str, String)]| {
+            let of = ListOf::States { kind: user::ENTITY.to_owned(), filters: filters.to_vec() };
+            let query = ListQuery { tenant: "t".to_owned(), of, before: before.map(str::to_owned), limit: 9 };
+            plan(&states_sql(&query, user::ENTITY, filters, 9).0)
+        };
+        for (found, columns) in
+            [(list(None, &[]), "tenant=? AND kind=?"), (list(Some("k"), &[]), "tenant=? AND kind=? AND <expr><?")]
+        {
+            assert_eq!(found, format!("SEARCH states USING INDEX users_by_creation ({columns})"));
+        }
+        let address = [(user::UNIQUE, "a@x".to_owned())];
+        for found in [list(None, &address), plan(&taken_sql(user::ENTITY, user::UNIQUE))] {
+            assert!(found.contains("users_by_email (tenant=? AND <expr>=? AND kind=?"), "{found}");
+        }
+    }
 }

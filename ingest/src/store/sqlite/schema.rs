@@ -76,6 +76,11 @@ const MIGRATIONS: &[&str] = &["
     -- A page of SQLite's has no checksum: these rows have one of their own. Rows of version 1 have none until they change.
     alter table states add column checksum integer;
     alter table kept add column checksum integer;
+", "
+    -- Users are listed by the time of their creation, their ids say nothing of it; and have an e-mail each to themselves.
+    create index users_by_creation on states (tenant, kind, printf('%012d.%s', json_extract(state, '$.created_at'), id))
+        where kind = 'user' and deleted = 0;
+    create index users_by_email on states (tenant, json_extract(state, '$.email')) where kind = 'user' and deleted = 0;
 "];
 
 /// Opens the one connection that writes; creates or migrates the database first.
