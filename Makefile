@@ -150,7 +150,7 @@ doc: ## the documentation of the crates, to target/doc
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked $(AWS) --no-deps
 
 ##@ Measure
-.PHONY: bench bench-ingest bench-import bench-compaction bench-queries load-test
+.PHONY: bench bench-ingest bench-import bench-compaction bench-verify bench-queries load-test
 bench: bench-ingest bench-compaction bench-queries ## all but the import's benchmark; they build in release
 
 bench-ingest: ## the write path relative to a store that keeps nothing and to a handler in Python; beside 10,000 idle and slow connections (needs wrk and python3)
@@ -162,6 +162,9 @@ bench-import: ## daybook import of an access log, relative to goaccess (needs go
 
 bench-compaction: ## the compaction, beside chDB, DuckDB and Polars too (PARTS="peers scale …", EVENTS=1000000, ROUNDS=5; needs python3 and PyPI, once)
 	@bench/compaction/run $(PARTS)
+
+bench-verify: ## verify and replay of a log: events per second and core, peak memory (EVENTS="1000000 4000000", ROUNDS=5; needs python3)
+	@bench/verify
 
 load-test: ## mixed traffic at any base URL, against the baseline (URL=http://127.0.0.1:3000 KEY=… RATE=50 SECONDS=30; needs python3)
 	@$(PYTHON) bench/load --url "$(or $(URL),http://127.0.0.1:3000)" $(if $(KEY),--key "$(KEY)") $(if $(RATE),--rate $(RATE)) $(if $(SECONDS),--seconds $(SECONDS))

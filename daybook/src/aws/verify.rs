@@ -3,18 +3,20 @@
 //! As on one machine, the store's states are read before the log and the store once more after it, so that the proof
 //! also holds while requests come.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use compactor::Limits;
-use event::Event;
+use event::{Event, EventId};
 use ingest::aws::{Found, StoreAudit};
-use ingest::store::{EntityRef, Stored};
 
 use super::deployment::Deployment;
 use crate::failure::Result;
 use crate::verify::chain::Tombstones;
+use crate::verify::change::Standing;
+use crate::verify::entities::{Entities, When};
+use crate::verify::ids::{self, Ids};
 use crate::verify::view::View;
-use crate::verify::{Check, Report, balance, chain, read_log};
+use crate::verify::{Check, Report, balance, chain, read_log, view};
 
 /// How long an event may be under way from the store to the log, microseconds: the longest buffering of Firehose,
 /// and what stream and relay take.
@@ -22,88 +24,86 @@ const UNDER_WAY: i64 = 20 * 60 * 1_000_000;
 /// Bytes of the lines of one object that a repair writes, about.
 const OBJECT: usize = 1 << 20;
 
-/// What the store showed after the log was read.
-#[derive(Default)]
-struct After {
-    states: HashMap<EntityRef, Stored>,
-    /// How many events it has.
-    events: u64,
-    /// Those that the log did not show.
-    missing: Vec<Event>,
-}
-
 /// Checks I1, I2, I4, I5 and I7 on a deployment; with `repair`, events of the store that the log lacks are written to
 /// the raw log first, whatever held them up.
 ///
-/// Memory: every state, and of the events those that the log lacks.
+/// Memory: the same for a log of any length, but for what is not compacted, the events that the log lacks, and the names
+/// of objects.
 ///
 /// # Errors
 /// Something could not be read, or repaired, at all; what is read and wrong stands in the report.
 pub async fn verify(deployment: &Deployment, repair: bool) -> Result<Report> {
-    let audit = deployment.audit();
-    let before = read_states(&audit).await?;
+    let (audit, aside) = (deployment.audit(), std::env::temp_dir());
+    let (mut ids, mut view) = (Ids::new(&aside), View::new(&aside));
+    read_states(&audit, When::Before, &mut view.entities, None).await?;
     let table = deployment.lake().await?.load().await?;
     let raw = deployment.raw();
     let now = (deployment.system().now)();
     let tail = compactor::tail(&table, &raw, now, Limits::default()).await?;
 
     let mut report = Report::default();
-    let (mut view, uniqueness) = read_log(&table, &tail.batches, std::iter::empty()).await?;
-    report.add(uniqueness);
-    report.add_all(balance::check(&table, &raw, &view).await?);
+    let read = read_log(&table, &tail.batches, &mut ids, &mut view);
+    let (rows, balance) = tokio::try_join!(read, balance::check(&table, &raw))?;
+    report.add_all(balance.into_checks(view.sources()));
 
     // An event is written with the state that it makes: whatever state was seen before, its event is there by now.
-    let mut after = read_store(&audit, &view).await?;
-    after.missing.sort_by_key(|event| (event.received_at, event.event_id));
-    report.add(durability(&after, now.micros() - UNDER_WAY, repair));
+    read_states(&audit, When::After, &mut view.entities, Some(&mut ids)).await?;
+    let found = ids.find().await?;
+    report.add(view::uniqueness(rows, found.twice));
+    let mut missing = read_missing(&audit, &found).await?;
+    missing.sort_by_key(|event| (event.received_at, event.event_id));
+    report.add(durability(found.asked, &missing, now.micros() - UNDER_WAY, repair));
     if repair {
-        relay(deployment, &after.missing).await?;
+        relay(deployment, &missing).await?;
     }
-    after.missing.into_iter().for_each(|event| view.add(event));
+    missing.iter().try_for_each(|event| view.add(event))?;
     let bodies = audit.bodies().await?;
-    report.add(view.hashes());
-    report.add(view.bodies(|body| bodies.contains(body)));
-    let (versions, mut folds) = chain::check(&view, Some(&before));
-    chain::check_kept(&view, &after.states, Tombstones::Expire, &mut folds);
+    report.add(view.hashes(found.events + missing.len() as u64));
+    report.add(view.bodies(|body| bodies.contains(body))?);
+    let (versions, folds) = chain::check(view.entities, Some(Tombstones::Expire)).await?;
     report.add(versions);
     report.add(folds);
     Ok(report)
 }
 
-async fn read_states(audit: &StoreAudit) -> Result<HashMap<EntityRef, Stored>> {
-    let mut states = HashMap::new();
+/// Notes where all entities of the store stand, and asks for its events if `ids` are given.
+async fn read_states(audit: &StoreAudit, when: When, entities: &mut Entities, mut ids: Option<&mut Ids>) -> Result<()> {
+    let mut noted = Ok(());
     let take = |found| {
-        if let Found::State(entity, stored) = found {
-            states.insert(entity, *stored);
+        let done = match (found, &mut ids) {
+            (Found::State(entity, stored), _) => entities.add_standing(when, &Standing::of(&entity, &stored)),
+            (Found::Event(event), Some(ids)) => ids.ask(0, event.event_id),
+            (Found::Event(_), None) => Ok(()),
+        };
+        if noted.is_ok() {
+            noted = done;
         }
     };
     audit.read(take).await?;
-    Ok(states)
+    noted
 }
 
-async fn read_store(audit: &StoreAudit, view: &View) -> Result<After> {
-    let mut after = After::default();
-    let take = |found| match found {
-        Found::State(entity, stored) => drop(after.states.insert(entity, *stored)),
-        Found::Event(event) => {
-            after.events += 1;
-            if !view.has(event.event_id) {
-                after.missing.push(*event);
-            }
-        }
-    };
-    audit.read(take).await?;
-    Ok(after)
+/// The store's events that the log lacks. Most often there are none; else the store is read once more.
+async fn read_missing(audit: &StoreAudit, found: &ids::Found) -> Result<Vec<Event>> {
+    let (wanted, mut missing): (HashSet<EventId>, _) = (found.missing.iter().map(|(_, id)| *id).collect(), Vec::new());
+    if !wanted.is_empty() {
+        let take = |found| match found {
+            Found::Event(event) if wanted.contains(&event.event_id) => missing.push(*event),
+            _ => {}
+        };
+        audit.read(take).await?;
+    }
+    Ok(missing)
 }
 
 /// I1: every event of the store is in the log, unless it is so new that it may be under way.
-fn durability(after: &After, under_way_since: i64, repair: bool) -> Check {
+fn durability(asked: u64, missing: &[Event], under_way_since: i64, repair: bool) -> Check {
     let mut check = Check::new("I1", "every acknowledged event of the store is in the log");
-    check.checked = after.events;
+    check.checked = asked;
     let (late, under_way): (Vec<&Event>, Vec<&Event>) =
-        after.missing.iter().partition(|event| event.received_at.micros() < under_way_since);
+        missing.iter().partition(|event| event.received_at.micros() < under_way_since);
     match (late.first(), repair) {
-        (_, true) => check.detail = format!("{} were missing and have been relayed", after.missing.len()),
+        (_, true) => check.detail = format!("{} were missing and have been relayed", missing.len()),
         (None, false) => check.detail = format!("{} are under way", under_way.len()),
         (Some(first), false) => {
             let (late, id, at) = (late.len(), first.event_id, first.received_at);

@@ -1,6 +1,6 @@
 //! `daybook replay`: the state from the log, beside the one that is there or in its place.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::installation::Installation;
 use crate::output::print;
-use crate::replay::{Difference, Held, Rebuilt, compare, rebuild};
+use crate::replay::{Checked, Difference, Held, Replayed, check, compare, rebuild};
 use crate::terminal::{escape, escape_json};
 
 /// Rebuilds, compares, swaps if told to; exit status 1 if the log is broken, or differs from a database that stays.
@@ -22,27 +22,52 @@ pub async fn run(config: &Config, args: &ReplayArgs) -> Result<ExitCode> {
     if config.aws.is_some() {
         return Err(Failure::new("replay is for a folder"));
     }
-    let system = ingest::System::real();
-    let installation = Installation::existing(&config.data, system).await?;
-    let begun = (system.monotonic)();
+    let installation = Installation::existing(&config.data, ingest::System::real()).await?;
     let held = Held::of(&installation)?;
-    let bar = bar(args.json);
-    let rebuilt = rebuild(&installation, |events| bar.set_message(format!("{events} events"))).await;
+    match args.swap {
+        true => replace(&installation, &held, args).await,
+        false => look(&installation, &held, args.json).await,
+    }
+}
+
+/// Compares the log's states with those of the database. Neither is changed.
+async fn look(installation: &Installation, held: &Held, json: bool) -> Result<ExitCode> {
+    let (clock, bar) = (installation.system().monotonic, bar(json));
+    let begun = clock();
+    let checked = check(installation, held.present()?.as_ref(), |events| bar.set_message(told(events))).await;
+    bar.finish_and_clear();
+    let Checked { replayed, offender, difference } = checked?;
+    let elapsed = Duration::from_micros(clock().saturating_sub(begun));
+    let holds = offender.is_none() && difference.as_ref().is_none_or(Difference::is_none);
+    Shown { replayed, offender, difference, swapped: None, elapsed }.print(json)?;
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Makes a database of the log and puts it in the place of the one that is there.
+async fn replace(installation: &Installation, held: &Held, args: &ReplayArgs) -> Result<ExitCode> {
+    let (clock, bar) = (installation.system().monotonic, bar(args.json));
+    let begun = clock();
+    let rebuilt = rebuild(installation, |events| bar.set_message(told(events))).await;
     bar.finish_and_clear();
     let rebuilt = rebuilt?;
-    let elapsed = Duration::from_micros((system.monotonic)().saturating_sub(begun));
+    let elapsed = Duration::from_micros(clock().saturating_sub(begun));
     let difference = match held.present()? {
         Some(present) => Some(compare(&present, &rebuilt.reader()?).await?),
         None => None,
     };
-    if args.swap && rebuilt.offender.is_some() && !args.force {
-        show(&rebuilt, difference.as_ref(), None, elapsed, args.json)?;
+    let (replayed, offender) = (rebuilt.replayed, rebuilt.offender.clone());
+    let (broken, mut shown) = (offender.is_some(), Shown { replayed, offender, difference, swapped: None, elapsed });
+    if broken && !args.force {
+        shown.print(args.json)?;
         return Err(Failure::new("nothing was swapped, since the log is broken; --swap --force takes what it gives"));
     }
-    let kept = if args.swap { Some(held.swap(&rebuilt, installation.now())?) } else { None };
-    show(&rebuilt, difference.as_ref(), kept.as_ref().map(Option::as_deref), elapsed, args.json)?;
-    let stays_wrong = !args.swap && difference.is_some_and(|difference| !difference.is_none());
-    Ok(if rebuilt.offender.is_some() || stays_wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    shown.swapped = Some(held.swap(&rebuilt, installation.now())?);
+    shown.print(args.json)?;
+    Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn told(events: u64) -> String {
+    format!("{events} events")
 }
 
 fn bar(json: bool) -> ProgressBar {
@@ -53,87 +78,78 @@ fn bar(json: bool) -> ProgressBar {
     ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-fn show(
-    rebuilt: &Rebuilt,
-    difference: Option<&Difference>,
-    swapped: Option<Option<&Path>>,
+/// What is said in the end.
+struct Shown {
+    replayed: Replayed,
+    offender: Option<String>,
+    difference: Option<Difference>,
+    /// Whether a new database is in place, and where the old one is kept.
+    swapped: Option<Option<PathBuf>>,
     elapsed: Duration,
-    json: bool,
-) -> Result<()> {
-    let text = if json {
-        document(rebuilt, difference, swapped, elapsed)
-    } else {
-        text(rebuilt, difference, swapped, elapsed)
-    };
-    print(text.as_bytes())
 }
 
-fn document(
-    rebuilt: &Rebuilt,
-    difference: Option<&Difference>,
-    swapped: Option<Option<&Path>>,
-    elapsed: Duration,
-) -> String {
-    let replayed = rebuilt.replayed;
-    let difference = difference.map(|difference| {
-        json!({
-            "equal": difference.equal,
-            "missing": difference.missing,
-            "surplus": difference.surplus,
-            "different": difference.different,
-            "first": difference.first,
-        })
-    });
-    let document = json!({
-        "events": replayed.events,
-        "changes": replayed.changes,
-        "entities": replayed.entities,
-        "submissions": replayed.submissions,
-        "offender": rebuilt.offender,
-        "present": difference,
-        "swapped": swapped.is_some(),
-        "kept": swapped.flatten().map(|path| path.display().to_string()),
-        "events_per_s": per_second(replayed.events, elapsed),
-        "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-    });
-    format!("{}\n", escape_json(&document.to_string()))
-}
-
-fn text(
-    rebuilt: &Rebuilt,
-    difference: Option<&Difference>,
-    swapped: Option<Option<&Path>>,
-    elapsed: Duration,
-) -> String {
-    let replayed = rebuilt.replayed;
-    let mut out = format!(
-        "{} events give {} entities by {} changes, and {} submissions; {:.1} s, {} events/s.\n",
-        replayed.events,
-        replayed.entities,
-        replayed.changes,
-        replayed.submissions,
-        elapsed.as_secs_f64(),
-        per_second(replayed.events, elapsed),
-    );
-    if let Some(offender) = &rebuilt.offender {
-        out += &format!("The log is broken: {}.\n", escape(offender));
+impl Shown {
+    fn print(&self, json: bool) -> Result<()> {
+        print(if json { self.document() } else { self.text() }.as_bytes())
     }
-    out += &match difference {
-        None => "There is no database to compare with.\n".to_owned(),
-        Some(Difference { first: None, equal, .. }) => format!("The database has the same {equal} entities.\n"),
-        Some(difference) => format!(
-            "The database differs: {} entities are equal, {} missing, {} not in the log, {} different; first {}.\n",
-            difference.equal,
-            difference.missing,
-            difference.surplus,
-            difference.different,
-            escape(difference.first.as_deref().unwrap_or_default()),
-        ),
-    };
-    out += &match swapped {
-        Some(Some(kept)) => format!("It was replaced, and is kept as {}.\n", escape(&kept.display().to_string())),
-        Some(None) => "The rebuilt one is in its place.\n".to_owned(),
-        None => "Nothing was changed; --swap puts the rebuilt one in its place.\n".to_owned(),
-    };
-    out
+
+    fn document(&self) -> String {
+        let replayed = self.replayed;
+        let difference = self.difference.as_ref().map(|difference| {
+            json!({
+                "equal": difference.equal,
+                "missing": difference.missing,
+                "surplus": difference.surplus,
+                "different": difference.different,
+                "first": difference.first,
+            })
+        });
+        let document = json!({
+            "events": replayed.events,
+            "changes": replayed.changes,
+            "entities": replayed.entities,
+            "submissions": replayed.submissions,
+            "offender": self.offender,
+            "present": difference,
+            "swapped": self.swapped.is_some(),
+            "kept": self.swapped.as_ref().and_then(Option::as_ref).map(|path| path.display().to_string()),
+            "events_per_s": per_second(replayed.events, self.elapsed),
+            "elapsed_ms": u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
+        });
+        format!("{}\n", escape_json(&document.to_string()))
+    }
+
+    fn text(&self) -> String {
+        let replayed = self.replayed;
+        let mut out = format!(
+            "{} events give {} entities by {} changes, and {} submissions; {:.1} s, {} events/s.\n",
+            replayed.events,
+            replayed.entities,
+            replayed.changes,
+            replayed.submissions,
+            self.elapsed.as_secs_f64(),
+            per_second(replayed.events, self.elapsed),
+        );
+        if let Some(offender) = &self.offender {
+            out += &format!("The log is broken: {}.\n", escape(offender));
+        }
+        out += &match &self.difference {
+            None => "There is no database to compare with.\n".to_owned(),
+            Some(Difference { first: None, equal, .. }) => format!("The database has the same {equal} entities.\n"),
+            Some(difference) => format!(
+                "The database differs: {} entities are equal, {} missing, {} not in the log, {} different; first {}.\n",
+                difference.equal,
+                difference.missing,
+                difference.surplus,
+                difference.different,
+                escape(difference.first.as_deref().unwrap_or_default()),
+            ),
+        };
+        out += &match &self.swapped {
+            Some(Some(kept)) => format!("It was replaced, and is kept as {}.\n", escape(&kept.display().to_string())),
+            Some(None) => "The rebuilt one is in its place.\n".to_owned(),
+            None => "Nothing was changed; --swap puts the rebuilt one in its place.\n".to_owned(),
+        };
+        out
+    }
 }

@@ -65,7 +65,7 @@ pub async fn compare(present: &SqliteReader, log: &SqliteReader) -> Result<Diffe
                 difference.equal += 1;
             } else {
                 difference.different += 1;
-                difference.note(entity, &how(one, other));
+                difference.note(entity, &how(one.version, other.version));
             }
         }
         if order.is_le() {
@@ -77,10 +77,11 @@ pub async fn compare(present: &SqliteReader, log: &SqliteReader) -> Result<Diffe
     }
 }
 
-fn how(present: &Stored, log: &Stored) -> String {
-    match present.version == log.version {
-        true => format!("its state of version {} is not the fold's", log.version),
-        false => format!("the database is at version {}, the log at {}", present.version, log.version),
+/// How an entity differs, by its version in the present database and by the log's.
+pub(super) fn how(present: i64, log: i64) -> String {
+    match present == log {
+        true => format!("its state of version {log} is not the fold's"),
+        false => format!("the database is at version {present}, the log at {log}"),
     }
 }
 

@@ -1,9 +1,10 @@
-//! The state rebuilt from the log alone: into a new database, compared with the one that is there, put in its place on
-//! request (I5).
+//! The state rebuilt from the log alone: compared with the database that is there, or made into a new one that is put in
+//! its place on request (I5).
 //!
 //! What is rebuilt is what the API serves: states, histories, submissions. The answers kept under idempotency keys are
 //! not in the log; they live for a day.
 
+mod check;
 mod compare;
 mod fold;
 mod swap;
@@ -14,6 +15,7 @@ use compactor::Limits;
 use futures::TryStreamExt;
 use ingest::store::sqlite::{REPLAYED, SqliteReader, SqliteStore};
 
+pub use check::{Checked, check};
 pub use compare::{Difference, compare};
 pub use swap::Held;
 

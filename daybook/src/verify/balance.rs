@@ -12,35 +12,44 @@ use compactor::{
 use iceberg::table::Table;
 
 use super::report::Check;
-use super::view::View;
 use crate::failure::Result;
+
+/// What the log's lines came to.
+pub struct Balance {
+    raw: Check,
+    gateway: Option<Check>,
+    /// The objects that are there.
+    there: HashSet<String>,
+}
+
+impl Balance {
+    /// The checks, once it is known which objects (`sources`) the table's rows were made from: none may be gone.
+    pub fn into_checks(mut self, sources: &HashSet<String>) -> impl Iterator<Item = Check> {
+        if let Some(gone) = sources.iter().filter(|source| !self.there.contains(*source)).min() {
+            self.raw.offender = Some(format!("{gone} is gone; {}", self.raw.detail.replacen('=', "≠", 1)));
+        }
+        [self.raw].into_iter().chain(self.gateway)
+    }
+}
 
 /// Compares what the log holds with what the table says that it took in; a gateway's log only where there is one.
 ///
 /// # Errors
 /// Table or log cannot be read.
-pub async fn check(table: &Table, raw: &Arc<dyn RawLog>, view: &View) -> Result<Vec<Check>> {
+pub async fn check(table: &Table, raw: &Arc<dyn RawLog>) -> Result<Balance> {
     let (listing, gateway) = (raw.list(None).await?, raw.list_gateway(None).await?);
-    let there: HashSet<&str> = listing.iter().chain(&gateway).map(|object| object.key.as_str()).collect();
-    let gone = view.sources().iter().filter(|source| !there.contains(source.as_str())).min();
+    let there = listing.iter().chain(&gateway).map(|object| object.key.clone()).collect();
     let consumed = ConsumedSet::of(table).await?;
-    let mut checks = vec![of_raw(table, raw, &listing, &consumed, gone).await?];
+    let mut balance = Balance { raw: of_raw(table, raw, &listing, &consumed).await?, gateway: None, there };
     let folded = counts(table)?.gateway;
     if !gateway.is_empty() || folded != GatewayCounts::default() {
-        checks.push(of_gateway(folded, raw, &gateway, &consumed).await?);
+        balance.gateway = Some(of_gateway(folded, raw, &gateway, &consumed).await?);
     }
-    Ok(checks)
+    Ok(balance)
 }
 
-/// Every raw line is a row, a duplicate, a quarantined line, or not yet compacted. `gone` is an object that rows were
-/// made from and that is not there any more.
-async fn of_raw(
-    table: &Table,
-    raw: &Arc<dyn RawLog>,
-    listing: &[RawObject],
-    consumed: &ConsumedSet,
-    gone: Option<&String>,
-) -> Result<Check> {
+/// Every raw line is a row, a duplicate, a quarantined line, or not yet compacted.
+async fn of_raw(table: &Table, raw: &Arc<dyn RawLog>, listing: &[RawObject], consumed: &ConsumedSet) -> Result<Check> {
     let counted = counts(table)?;
     let mut lines = count_raw(raw, listing, Limits::default()).await?.lines;
     let pending = pending_lines(raw, listing, consumed).await?;
@@ -55,9 +64,7 @@ async fn of_raw(
         "{lines} = {} rows + {} duplicates + {} quarantined + {pending} pending",
         counted.rows, counted.duplicates, counted.quarantined
     );
-    if let Some(gone) = gone {
-        check.offender = Some(format!("{gone} is gone; {}", check.detail.replacen('=', "≠", 1)));
-    } else if rows != added {
+    if rows != added {
         check.offender = Some(format!("the table has {rows} rows, its commits added {added}"));
     } else if lines != taken + pending {
         check.offender = Some(check.detail.replacen('=', "≠", 1));

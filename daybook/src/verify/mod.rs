@@ -4,47 +4,56 @@
 //! shows must by then be in the log. Then the state is read once more: whatever the log showed must by then be in it.
 
 pub(crate) mod balance;
+pub(crate) mod buckets;
 pub(crate) mod chain;
+pub(crate) mod change;
+pub(crate) mod entities;
+pub(crate) mod ids;
+mod record;
 mod report;
+mod requests;
 pub(crate) mod row;
 pub(crate) mod view;
-
-use std::collections::HashMap;
 
 use arrow::array::RecordBatch;
 use compactor::Limits;
 use futures::TryStreamExt;
 use iceberg::table::Table;
+use ingest::store::EntityRef;
 use ingest::store::sqlite::{Batch, SqliteReader};
-use ingest::store::{EntityRef, Stored};
 
 pub use report::{Check, Report};
 
 use self::chain::Tombstones;
-use self::view::View;
-use crate::failure::Result;
+use self::change::Standing;
+use self::entities::{Entities, When};
+use self::ids::{Found, Ids};
+use self::view::{Seen, View};
+use crate::failure::{Failure, Result};
 use crate::installation::Installation;
 
 /// Entities, and bytes of batches, that are read at a time.
 const PAGE: usize = 4_096;
 const BATCH_BYTES: usize = 16 << 20;
 
-/// What the store showed before the log was read.
+/// What the store showed before the log was read, beside its states.
 #[derive(Default)]
 struct Before {
-    entities: HashMap<EntityRef, Stored>,
     outbox: Vec<Batch>,
     relayed_to: i64,
 }
 
-/// Checks I1, I2, I4, I5 and I7 on an installation.
+/// Checks I1, I2, I4, I5, I6 and I7 on an installation.
+///
+/// Memory: the same for a log of any length, but for what is not compacted or not relayed and the names of raw objects.
 ///
 /// # Errors
 /// Something could not be read at all; what is read and wrong stands in the report.
 pub async fn verify(installation: &Installation) -> Result<Report> {
     let reader = installation.reader()?;
+    let (mut ids, mut view) = (Ids::new(installation.folder()), View::new(installation.folder()));
     let before = match &reader {
-        Some(reader) => read_store(reader).await?,
+        Some(reader) => read_store(reader, &mut view).await?,
         None => Before::default(),
     };
     let table = installation.lake().await?.load().await?;
@@ -52,18 +61,32 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
     let tail = compactor::tail(&table, &raw, installation.now(), Limits::default()).await?;
 
     let mut report = Report::default();
-    let (view, uniqueness) = read_log(&table, &tail.batches, before.outbox.iter()).await?;
-    report.add(uniqueness);
-    report.add_all(balance::check(&table, &raw, &view).await?);
-    report.add(view.hashes());
-    report.add(view.requests());
-    let (mut versions, mut folds) = chain::check(&view, reader.is_some().then_some(&before.entities));
-    if let Some(reader) = &reader {
-        report.add(durability(reader, &before, &view).await?);
-        report.add(soundness(reader, installation).await?);
-        report.add(view.bodies(|body| installation.folder().join(body).is_file()));
-        chain::check_kept(&view, &read_entities(reader).await?, Tombstones::Stay, &mut folds);
+    let (rows, balance, soundness) = tokio::try_join!(
+        read_log(&table, &tail.batches, &mut ids, &mut view),
+        balance::check(&table, &raw),
+        soundness(reader.as_ref(), installation),
+    )?;
+    for batch in &before.outbox {
+        batch.decode()?.iter().try_for_each(|event| view.add_awaited(&mut ids, event))?;
     }
+    if let Some(reader) = &reader {
+        ask_for_relayed(reader, before.relayed_to, &mut ids).await?;
+    }
+    let found = ids.find().await?;
+    report.add(view::uniqueness(rows, found.twice));
+    report.add_all(balance.into_checks(view.sources()));
+    report.add(view.hashes(found.events));
+    if reader.is_some() {
+        report.add(durability(&found));
+        report.add_all(soundness);
+        report.add(view.bodies(|body| installation.folder().join(body).is_file())?);
+    }
+    let (requests, mut entities) = view.requests(found.events).await?;
+    report.add(requests);
+    if let Some(reader) = &reader {
+        read_entities(reader, When::After, &mut entities).await?;
+    }
+    let (mut versions, folds) = chain::check(entities, reader.is_some().then_some(Tombstones::Stay)).await?;
     if let Some(reader) = &reader
         && let Some(entity) = reader.first_unplaced().await?
     {
@@ -79,83 +102,89 @@ pub async fn verify(installation: &Installation) -> Result<Report> {
     Ok(report)
 }
 
-/// Reads every event of the log: the table, what is not compacted, what is not relayed. Checks I2 on the way.
-pub(crate) async fn read_log(
-    table: &Table,
-    tail: &[RecordBatch],
-    outbox: impl Iterator<Item = &Batch>,
-) -> Result<(View, Check)> {
-    let mut view = View::default();
-    let mut uniqueness = Check::new("I2", "no event id stands twice in the table");
-    let mut rows = compactor::scan(table, &view::columns()).await?;
-    while let Some(batch) = rows.try_next().await? {
-        uniqueness.checked += batch.num_rows() as u64;
-        view.add_rows(&batch)?;
-        view.add_sources(&batch);
+/// Reads every event of the log but the outbox: the table, what is not compacted. Gives the number of the table's rows.
+///
+/// Rows are decoded here, and looked at by other threads.
+pub(crate) async fn read_log(table: &Table, tail: &[RecordBatch], ids: &mut Ids, view: &mut View) -> Result<u64> {
+    let rows = compactor::scan(table, &view::columns()).await?.map_err(Failure::from);
+    let look_at = |batch: RecordBatch| {
+        let seen = tokio::task::spawn_blocking(move || Ok((batch.num_rows() as u64, Seen::of(&batch)?)));
+        async move { seen.await.map_err(Failure::while_("look at rows"))? }
+    };
+    let mut rows = rows.map_ok(look_at).try_buffered(2 * buckets::threads());
+    let mut count = 0;
+    while let Some((rows, seen)) = rows.try_next().await? {
+        count += rows;
+        view.add_rows(ids, &seen)?;
     }
-    uniqueness.offender = view.first_duplicate();
     for batch in tail {
-        view.add_rows(batch)?;
+        view.add_tail(ids, &Seen::of(batch)?)?;
     }
-    for batch in outbox {
-        batch.decode()?.into_iter().for_each(|event| view.add(event));
-    }
-    Ok((view, uniqueness))
+    Ok(count)
 }
 
-async fn read_store(reader: &SqliteReader) -> Result<Before> {
+async fn read_store(reader: &SqliteReader, view: &mut View) -> Result<Before> {
     let relayed_to = reader.relayed_to().await?;
-    let mut before = Before { relayed_to, entities: read_entities(reader).await?, outbox: Vec::new() };
+    read_entities(reader, When::Before, &mut view.entities).await?;
+    let mut before = Before { relayed_to, outbox: Vec::new() };
     let mut seq = relayed_to;
     loop {
         let batches = reader.batches(seq, BATCH_BYTES).await?;
         let Some(last) = batches.last() else { break };
         seq = last.seq;
+        for batch in &batches {
+            batch.ids()?.into_iter().for_each(|id| view.await_event(id));
+        }
         before.outbox.extend(batches);
     }
     Ok(before)
 }
 
-async fn read_entities(reader: &SqliteReader) -> Result<HashMap<EntityRef, Stored>> {
-    let mut entities = HashMap::new();
+/// Notes where all entities of the store stand.
+pub(crate) async fn read_entities(reader: &SqliteReader, when: When, entities: &mut Entities) -> Result<()> {
     let mut after: Option<EntityRef> = None;
     loop {
         let page = reader.entities(after, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(entities) };
-        after = Some(last.clone());
-        entities.extend(page);
+        for (entity, stored) in &page {
+            entities.add_standing(when, &Standing::of(entity, stored))?;
+        }
+        match page.into_iter().next_back() {
+            Some((last, _)) => after = Some(last),
+            None => return Ok(()),
+        }
     }
 }
 
-/// I1: the store holds what was written to it.
-async fn soundness(reader: &SqliteReader, installation: &Installation) -> Result<Check> {
+/// I1: the store, if there is one, holds what was written to it.
+async fn soundness(reader: Option<&SqliteReader>, installation: &Installation) -> Result<Option<Check>> {
+    let Some(reader) = reader else { return Ok(None) };
     let mut check = Check::new("I1", "the store holds what was written to it: each page, row and place");
     let folder = installation.folder().to_owned();
     let found = reader.soundness(move |key| folder.join(key).is_file()).await?;
     check.checked = found.events;
     check.offender = found.offender;
-    Ok(check)
+    Ok(Some(check))
+}
+
+/// Asks for every event that the store has relayed.
+async fn ask_for_relayed(reader: &SqliteReader, relayed_to: i64, ids: &mut Ids) -> Result<()> {
+    let mut seq = 0;
+    while seq < relayed_to {
+        let batches = reader.batches(seq, BATCH_BYTES).await?;
+        let Some(last) = batches.last() else { return Ok(()) };
+        seq = last.seq;
+        for batch in batches.iter().filter(|batch| batch.seq <= relayed_to) {
+            batch.ids()?.into_iter().try_for_each(|id| ids.ask(batch.seq, id))?;
+        }
+    }
+    Ok(())
 }
 
 /// I1: every event that the store has relayed is in the table or in a raw object.
-async fn durability(reader: &SqliteReader, before: &Before, view: &View) -> Result<Check> {
+fn durability(found: &Found) -> Check {
     let mut check = Check::new("I1", "every acknowledged event of the store is in the log");
-    let mut seq = 0;
-    loop {
-        let batches = reader.batches(seq, BATCH_BYTES).await?;
-        let Some(last) = batches.last() else { return Ok(check) };
-        seq = last.seq;
-        for batch in batches.iter().filter(|batch| batch.seq <= before.relayed_to) {
-            for event in batch.decode()? {
-                check.checked += 1;
-                if check.offender.is_none() && !view.has(event.event_id) {
-                    check.offender =
-                        Some(format!("event {} of batch {} is in no raw object", event.event_id, batch.seq));
-                }
-            }
-        }
-        if seq >= before.relayed_to {
-            return Ok(check);
-        }
-    }
+    check.checked = found.asked;
+    let first = found.missing.first();
+    check.offender = first.map(|(seq, id)| format!("event {id} of batch {seq} is in no raw object"));
+    check
 }

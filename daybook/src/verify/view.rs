@@ -1,15 +1,19 @@
 //! The log as `verify` needs it: which events there are, and what changed each entity.
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashSet;
+use std::path::Path;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, RecordBatch};
 use event::domain::{fold, submission};
 use event::{COLUMNS, Event, EventId, Origin};
-use ingest::store::EntityRef;
-use sha2::{Digest, Sha256};
 
+use super::buckets::Buckets;
+use super::change::{Change, Changes, texts};
+use super::entities::{ChangeSet, Entities};
+use super::ids::Ids;
+use super::record::{Reader, put, put_text};
 use super::report::Check;
+use super::requests::{Requests, Shared};
 use super::row::Lines;
 use crate::failure::{Failure, Result};
 
@@ -25,43 +29,6 @@ const RAW_OBJECT: &str = "raw_object";
 /// The road of events whose requests have ids of our own.
 const OWN: &str = "local";
 
-/// Event ids are random in 74 of their bits: they need no hash but their own.
-#[derive(Debug, Default, Clone, Copy)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u128(&mut self, id: u128) {
-        let [high, low] = [(id >> 64) as u64, id as u64];
-        self.0 = (low ^ high.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
-type Ids = HashSet<u128, BuildHasherDefault<IdHasher>>;
-
-/// Every event once, whether it stands in the table, in a raw object or in the outbox.
-///
-/// Memory: some 30 bytes an event, as much again where the request's id is another than the event's, the domain part of
-/// each change, the names of raw objects and of bodies set aside.
-#[derive(Default)]
-pub struct View {
-    ids: Ids,
-    first_duplicate: Option<EventId>,
-    broken_hash: Option<EventId>,
-    requests: Ids,
-    first_shared: Option<(EventId, String)>,
-    changes: BTreeMap<EntityRef, BTreeMap<i64, Vec<Event>>>,
-    bodies: Vec<(EventId, String)>,
-    sources: HashSet<String>,
-}
-
 /// The rows of a batch that changed an entity, submissions included.
 ///
 /// # Errors
@@ -76,129 +43,165 @@ pub fn changes(batch: &RecordBatch) -> Result<Vec<usize>> {
     Ok((0..batch.num_rows()).filter(is_change).collect())
 }
 
-fn texts<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a StringArray> {
-    let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-    column.ok_or_else(|| Failure::new(format!("the table has no column {name} of texts")))
+/// What the view takes of a batch of rows: made on any thread, added on one.
+#[derive(Default)]
+pub struct Seen {
+    ids: Vec<EventId>,
+    broken: Option<EventId>,
+    requests: Vec<(EventId, String)>,
+    bodies: Vec<(EventId, String)>,
+    changes: ChangeSet,
+    sources: Vec<String>,
+}
+
+impl Seen {
+    /// Looks at the rows of a batch; each is hashed.
+    ///
+    /// # Errors
+    /// The batch lacks a column, or a row is no event.
+    pub fn of(batch: &RecordBatch) -> Result<Self> {
+        let mut seen = Self { ids: Vec::with_capacity(batch.num_rows()), ..Self::default() };
+        let (mut lines, changes) = (Lines::of(batch)?, Changes::of(batch)?);
+        let (ids, requests) = (texts(batch, "event_id")?, texts(batch, "request_id")?);
+        let (roads, bodies) = (texts(batch, "ingest_path")?, texts(batch, "request_body_ref")?);
+        for row in 0..batch.num_rows() {
+            let id: EventId = ids.value(row).parse().map_err(Failure::while_("read a row as an event"))?;
+            seen.ids.push(id);
+            if !lines.is_sealed(row) {
+                seen.broken = seen.broken.into_iter().chain([id]).min();
+            }
+            if bodies.is_valid(row) {
+                seen.bodies.push((id, bodies.value(row).to_owned()));
+            }
+            // Elsewhere others choose the ids of requests: a gateway's client, another server's log.
+            if roads.value(row) == OWN && ids.value(row) != requests.value(row) {
+                seen.requests.push((id, requests.value(row).to_owned()));
+            }
+            if let Some(change) = changes.at(row)? {
+                seen.changes.add(&change);
+            }
+        }
+        seen.note_sources(batch);
+        Ok(seen)
+    }
+
+    /// Neighbours are mostly of the same object.
+    fn note_sources(&mut self, batch: &RecordBatch) {
+        let sources = batch.column_by_name(RAW_OBJECT).and_then(|array| array.as_string_opt::<i32>());
+        for source in sources.into_iter().flatten().flatten() {
+            if self.sources.last().is_none_or(|last| last != source) {
+                self.sources.push(source.to_owned());
+            }
+        }
+    }
+}
+
+/// What is to be known of every event, whether it stands in the table, in a raw object or in the outbox; and the states
+/// of the store.
+///
+/// Memory: as four of [`Buckets`], the ids of events that are awaited, the names of raw objects.
+pub struct View {
+    /// What changed entities, and where they stand.
+    pub entities: Entities,
+    requests: Requests,
+    bodies: Buckets,
+    broken: Option<EventId>,
+    sources: HashSet<String>,
+    awaited: HashSet<EventId>,
 }
 
 impl View {
-    /// Adds the events of a batch of rows.
-    pub fn add_rows(&mut self, batch: &RecordBatch) -> Result<()> {
-        let mut lines = Lines::of(batch)?;
-        let (ids, requests) = (texts(batch, "event_id")?, texts(batch, "request_id")?);
-        let (paths, bodies) = (texts(batch, "ingest_path")?, texts(batch, "request_body_ref")?);
-        for row in 0..batch.num_rows() {
-            let id: EventId = ids.value(row).parse().map_err(Failure::while_("read a row as an event"))?;
-            if !self.ids.insert(id.as_u128()) {
-                self.first_duplicate.get_or_insert(id);
-                continue;
-            }
-            if !lines.is_sealed(row) {
-                self.broken_hash.get_or_insert(id);
-            }
-            if bodies.is_valid(row) {
-                self.bodies.push((id, bodies.value(row).to_owned()));
-            }
-            // Elsewhere others choose the ids of requests: a gateway's client, another server's log.
-            if paths.value(row) == OWN {
-                self.add_request(id, ids.value(row), requests.value(row));
-            }
-        }
-        for row in changes(batch)? {
-            self.add_change(lines.event(row)?);
-        }
-        Ok(())
-    }
-
-    /// Notes that an event is about a request (I6). One that has its event's id is told apart by that.
-    fn add_request(&mut self, id: EventId, text: &str, request: &str) {
-        if text == request {
-            return;
-        }
-        let digest = Sha256::digest(request);
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest[..16]);
-        if !self.requests.insert(u128::from_be_bytes(key)) {
-            self.first_shared.get_or_insert_with(|| (id, request.to_owned()));
+    /// Empty; what does not fit in memory goes to `folder`.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            entities: Entities::new(folder),
+            requests: Requests::new(folder),
+            bodies: Buckets::new(folder),
+            broken: None,
+            sources: HashSet::new(),
+            awaited: HashSet::new(),
         }
     }
 
-    /// Whether every request has one event: no two events of the log name the same one.
-    pub fn requests(&self) -> Check {
-        let mut check = Check::new("I6", "no two events of this server are about the same request");
-        check.checked = self.ids.len() as u64;
-        let shared = self.first_shared.as_ref();
-        check.offender =
-            shared.map(|(id, request)| format!("event {id} is about request {request}, which has another"));
-        check
+    /// Notes an event that is to be added unless the log turns out to have it.
+    pub fn await_event(&mut self, id: EventId) {
+        self.awaited.insert(id);
     }
 
-    /// Notes which raw objects the table's rows were made from.
-    pub fn add_sources(&mut self, batch: &RecordBatch) {
-        let sources = batch.column_by_name(RAW_OBJECT).and_then(|array| array.as_string_opt::<i32>());
-        for source in sources.into_iter().flatten().flatten() {
+    /// Adds rows of the table.
+    ///
+    /// # Errors
+    /// What does not fit in memory cannot be set aside.
+    pub fn add_rows(&mut self, ids: &mut Ids, seen: &Seen) -> Result<()> {
+        seen.ids.iter().try_for_each(|id| ids.add_row(*id))?;
+        for source in &seen.sources {
             if !self.sources.contains(source) {
-                self.sources.insert(source.to_owned());
+                self.sources.insert(source.clone());
             }
         }
+        self.add_seen(seen)
     }
 
-    /// Adds an event, unless it is there already.
-    pub fn add(&mut self, event: Event) {
-        if !self.ids.insert(event.event_id.as_u128()) {
-            return;
+    /// Adds rows that the table does not have.
+    ///
+    /// # Errors
+    /// As [`add_rows`](Self::add_rows).
+    pub fn add_tail(&mut self, ids: &mut Ids, seen: &Seen) -> Result<()> {
+        seen.ids.iter().try_for_each(|id| ids.add(*id))?;
+        self.add_seen(seen)
+    }
+
+    fn add_seen(&mut self, seen: &Seen) -> Result<()> {
+        if !self.awaited.is_empty() {
+            for id in &seen.ids {
+                self.awaited.remove(id);
+            }
         }
+        self.broken = self.broken.into_iter().chain(seen.broken).min();
+        for (id, request) in &seen.requests {
+            self.requests.add(*id, request)?;
+        }
+        for (id, body) in &seen.bodies {
+            self.add_body(*id, body)?;
+        }
+        self.entities.add_changes(&seen.changes)
+    }
+
+    /// Adds an event that was awaited and that no row was made of.
+    ///
+    /// # Errors
+    /// As [`add_rows`](Self::add_rows).
+    pub fn add_awaited(&mut self, ids: &mut Ids, event: &Event) -> Result<()> {
+        if !self.awaited.remove(&event.event_id) {
+            return Ok(());
+        }
+        ids.add(event.event_id)?;
+        self.add(event)
+    }
+
+    /// Adds an event that was not added before.
+    ///
+    /// # Errors
+    /// As [`add_rows`](Self::add_rows).
+    pub fn add(&mut self, event: &Event) -> Result<()> {
+        let id = event.event_id;
         if !event.hash_holds() {
-            self.broken_hash.get_or_insert(event.event_id);
+            self.broken = self.broken.into_iter().chain([id]).min();
         }
         if let Some(body) = &event.request_body_ref {
-            self.bodies.push((event.event_id, body.clone()));
+            self.add_body(id, body)?;
         }
-        if event.ingest_path == OWN {
-            self.add_request(event.event_id, &event.event_id.to_string(), &event.request_id);
+        if event.ingest_path == OWN && event.request_id != id.to_string() {
+            self.requests.add(id, &event.request_id)?;
         }
-        self.add_change(event);
+        Change::of(event).map_or(Ok(()), |change| self.entities.add_change(&change))
     }
 
-    fn add_change(&mut self, event: Event) {
-        let (Some(kind), Some(id), Some(version)) = (&event.entity_type, &event.entity_id, event.entity_version) else {
-            return;
-        };
-        if event.event_type.starts_with("request.") || !fold::has_state(kind) {
-            return;
-        }
-        let entity = EntityRef { tenant: event.tenant.clone(), kind: kind.clone(), id: id.clone() };
-        self.changes.entry(entity).or_default().entry(version).or_default().push(domain_part(event));
-    }
-
-    /// Whether an event is in the log.
-    pub fn has(&self, id: EventId) -> bool {
-        self.ids.contains(&id.as_u128())
-    }
-
-    /// The first event id that stood in the table twice.
-    pub fn first_duplicate(&self) -> Option<String> {
-        self.first_duplicate.map(|id| format!("event {id} stands in the table more than once"))
-    }
-
-    /// Whether every event still has the hash it was sealed with.
-    pub fn hashes(&self) -> Check {
-        let mut check = Check::new("I4", "every event has the hash it was sealed with");
-        check.checked = self.ids.len() as u64;
-        check.offender = self.broken_hash.map(|id| format!("event {id} is not what was sealed"));
-        check
-    }
-
-    /// Whether the bodies that were set aside are still there.
-    pub fn bodies(&self, is_there: impl Fn(&str) -> bool) -> Check {
-        let mut check = Check::new("I1", "every body that was set aside is there");
-        for (id, body) in &self.bodies {
-            check.checked += 1;
-            if !is_there(body) {
-                check.offend(|| format!("event {id} has its body in {body}, which is gone"));
-            }
-        }
-        check
+    fn add_body(&mut self, id: EventId, body: &str) -> Result<()> {
+        let mut record = Vec::with_capacity(128);
+        put(&mut record, *id.as_bytes());
+        put_text(&mut record, Some(body));
+        self.bodies.push(id.as_u128() as u64, &record)
     }
 
     /// The raw objects that the table's rows were made from.
@@ -206,26 +209,55 @@ impl View {
         &self.sources
     }
 
-    /// Each entity's changes by version. More than one event of a version is a fault.
-    pub fn changes(&self) -> &BTreeMap<EntityRef, BTreeMap<i64, Vec<Event>>> {
-        &self.changes
+    /// Whether every event still has the hash it was sealed with; `events` is how many there are.
+    pub fn hashes(&self, events: u64) -> Check {
+        let mut check = Check::new("I4", "every event has the hash it was sealed with");
+        check.checked = events;
+        check.offender = self.broken.map(|id| format!("event {id} is not what was sealed"));
+        check
+    }
+
+    /// Whether the bodies that were set aside are still there.
+    ///
+    /// # Errors
+    /// What was set aside cannot be read.
+    pub fn bodies(&self, is_there: impl Fn(&str) -> bool) -> Result<Check> {
+        let mut check = Check::new("I1", "every body that was set aside is there");
+        let mut gone: Option<(EventId, String)> = None;
+        for records in self.bodies.parts() {
+            let records = records?;
+            let mut reader = Reader::of(&records);
+            while !reader.is_empty() {
+                let (id, body) = (EventId::from_bytes(reader.take()?), reader.some_text()?);
+                check.checked += 1;
+                if gone.as_ref().is_none_or(|(first, _)| id < *first) && !is_there(body) {
+                    gone = Some((id, body.to_owned()));
+                }
+            }
+        }
+        check.offender = gone.map(|(id, body)| format!("event {id} has its body in {body}, which is gone"));
+        Ok(check)
+    }
+
+    /// Whether every request has one event: no two events of the log name the same one. `events` is how many there are.
+    /// What changed entities, and where they stand, is given back.
+    ///
+    /// # Errors
+    /// What was set aside cannot be read.
+    pub async fn requests(self, events: u64) -> Result<(Check, Entities)> {
+        let mut check = Check::new("I6", "no two events of this server are about the same request");
+        check.checked = events;
+        let shared: Option<Shared> = self.requests.find_shared().await?;
+        check.offender =
+            shared.map(|(id, request)| format!("event {id} is about request {request}, which has another"));
+        Ok((check, self.entities))
     }
 }
 
-/// What the fold needs of an event.
-fn domain_part(event: Event) -> Event {
-    Event {
-        event_id: event.event_id,
-        event_type: event.event_type,
-        received_at: event.received_at,
-        entity_type: event.entity_type,
-        entity_id: event.entity_id,
-        entity_version: event.entity_version,
-        operation: event.operation,
-        event_data: event.event_data,
-        state_hash: event.state_hash,
-        prev_event_hash: event.prev_event_hash,
-        event_hash: event.event_hash,
-        ..Event::default()
-    }
+/// I2: no event id stands twice in the table, which has `rows`.
+pub fn uniqueness(rows: u64, twice: Option<EventId>) -> Check {
+    let mut check = Check::new("I2", "no event id stands twice in the table");
+    check.checked = rows;
+    check.offender = twice.map(|id| format!("event {id} stands in the table more than once"));
+    check
 }

@@ -75,6 +75,11 @@ impl State {
         Self(serde_json::to_value(state).unwrap_or(Value::Null).to_string())
     }
 
+    /// The same of a type whose fields stand in the order of their names.
+    fn of_sorted(state: &impl Serialize) -> Self {
+        Self(serde_json::to_string(state).unwrap_or_else(|_| "null".to_owned()))
+    }
+
     /// A state that was canonical when it was stored.
     pub fn from_canonical(text: String) -> Self {
         Self(text)

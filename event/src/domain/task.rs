@@ -90,6 +90,37 @@ pub struct Task {
     pub version: i64,
 }
 
+/// A task as its canonical state has it: keys in their order.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    created_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<i64>,
+    id: &'a str,
+    priority: Priority,
+    status: Status,
+    task: &'a str,
+    updated_at: i64,
+    version: i64,
+}
+
+impl Task {
+    /// What [`State::of`] gives, without sorting keys.
+    pub fn state(&self) -> State {
+        let Self { id, task, status, priority, created_at, updated_at, deleted_at, version } = self;
+        State::of_sorted(&Canonical {
+            created_at: *created_at,
+            deleted_at: *deleted_at,
+            id,
+            priority: *priority,
+            status: *status,
+            task,
+            updated_at: *updated_at,
+            version: *version,
+        })
+    }
+}
+
 /// What a client may ask of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -209,7 +240,8 @@ pub fn evolve(current: Option<&Task>, event_type: &str, data: &Value, id: &str, 
         if let Some(task) = current {
             return Err(format!("{CREATED} follows on version {}", task.version));
         }
-        let field = |name: &str| data.get(name).and_then(Value::as_str).ok_or(format!("{CREATED} lacks {name}"));
+        let field =
+            |name: &str| data.get(name).and_then(Value::as_str).ok_or_else(|| format!("{CREATED} lacks {name}"));
         return Ok(Task {
             id: id.to_owned(),
             task: field("task")?.to_owned(),
@@ -221,11 +253,12 @@ pub fn evolve(current: Option<&Task>, event_type: &str, data: &Value, id: &str, 
             version: 1,
         });
     }
-    let task = current.filter(|task| task.deleted_at.is_none()).ok_or(format!("{event_type} without a task"))?;
+    let task =
+        current.filter(|task| task.deleted_at.is_none()).ok_or_else(|| format!("{event_type} without a task"))?;
     let mut next = Task { updated_at: now, version: task.version + 1, ..task.clone() };
     match event_type {
         UPDATED => {
-            let patch: Patch = serde_json::from_value(data.clone()).map_err(|error| error.to_string())?;
+            let patch: Patch = Patch::deserialize(data).map_err(|error| error.to_string())?;
             next.task = patch.task.unwrap_or(next.task);
             next.status = patch.status.unwrap_or(next.status);
             next.priority = patch.priority.unwrap_or(next.priority);

@@ -48,6 +48,7 @@ fn run(steps: Vec<(Command, Option<i64>, i64)>) -> Vec<Event> {
         };
         let evolved = task::evolve(state.as_ref(), change.event_type, &change.data, ID, now).unwrap();
         assert_eq!(State::of(&evolved), change.state);
+        assert_eq!(evolved.state(), change.state, "keys in their order without sorting them");
         let event = Event {
             event_id: ids.next(now, [3; 16]),
             event_type: change.event_type.to_owned(),
