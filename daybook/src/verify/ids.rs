@@ -121,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_stands_twice_and_what_is_missing_is_found() {
-        let id = |number: u128| EventId::from_u128(number << 64 | number * 2_654_435_761);
+        let id = |number: u128| EventId::from_u128((number << 64) | (number * 2_654_435_761));
         let folder = tempfile::tempdir().unwrap();
         let mut ids = Ids::new(folder.path());
         for number in (0..5_000).chain([4_000, 77, 78]) {
