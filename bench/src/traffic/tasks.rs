@@ -14,6 +14,7 @@ const KEPT: usize = 50_000;
 pub struct Known {
     pub task: Task,
     hash: String,
+    tenant: String,
 }
 
 /// The tasks that may be asked for.
@@ -51,10 +52,14 @@ impl Tasks {
         event.event_data = Some(change.data.to_string());
         event.state_hash = Some(change.state.hash());
         event.state_after = Some(change.state.as_str().to_owned());
-        event.prev_event_hash = current.map(|known| known.hash);
+        // Nobody changes another tenant's task, so a change is its owner's whoever was drawn.
+        (event.prev_event_hash, event.tenant) = match current {
+            Some(known) => (Some(known.hash), known.tenant),
+            None => (None, event.tenant),
+        };
         event.ingest_path = "stream".to_owned();
         let event = event.sealed();
-        self.keep(random, place, Known { task: next, hash: event.event_hash.clone() });
+        self.keep(random, place, Known { task: next, hash: event.event_hash.clone(), tenant: event.tenant.clone() });
         event
     }
 
