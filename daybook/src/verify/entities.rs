@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::buckets::Buckets;
 use super::change::{Change, Name, Standing};
-use super::record::Reader;
-use crate::failure::{Failure, Result};
+use super::record::{Reader, damaged};
+use crate::failure::Result;
 
 /// What a record is.
 const CHANGE: u8 = 0;
@@ -131,7 +131,7 @@ pub fn each_of(records: &[u8], mut take: impl FnMut(&Known<'_>)) -> Result<()> {
             [CHANGE] => changes.push(Change::take(&mut reader)?),
             [BEFORE] => before.push(Standing::take(&mut reader)?),
             [AFTER] => after.push(Standing::take(&mut reader)?),
-            _ => return Err(Failure::new("what was set aside on disk is not what was written; try again")),
+            _ => return Err(damaged()),
         }
     }
     // Stable: of changes that claim the same version, the first one read is folded.

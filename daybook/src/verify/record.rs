@@ -65,7 +65,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn damaged() -> Failure {
+/// A file that something else wrote to, or a disk that does not keep what it is given.
+pub fn damaged() -> Failure {
     Failure::new("what was set aside on disk is not what was written; try again")
 }
 

@@ -227,7 +227,7 @@ pub fn decide(
     }
     // `data` was made from the command just above, so the fold takes it.
     let state = evolve(current, event_type, &data, id, now).map_err(|_| Refusal::NotFound)?;
-    Ok(Change { event_type, operation, version: state.version, data, state: State::of(&state) })
+    Ok(Change { event_type, operation, version: state.version, state: state.state(), data })
 }
 
 /// The task after an event: the fold's step.

@@ -192,7 +192,8 @@ pub fn evolve(current: Option<&User>, event_type: &str, data: &Value, id: &str, 
         if let Some(user) = living {
             return Err(format!("{CREATED} follows on version {}", user.version));
         }
-        let field = |name: &str| data.get(name).and_then(Value::as_str).ok_or(format!("{CREATED} lacks {name}"));
+        let field =
+            |name: &str| data.get(name).and_then(Value::as_str).ok_or_else(|| format!("{CREATED} lacks {name}"));
         return Ok(User {
             user_id: id.to_owned(),
             email: field("email")?.to_owned(),
@@ -203,11 +204,11 @@ pub fn evolve(current: Option<&User>, event_type: &str, data: &Value, id: &str, 
             version: current.map_or(0, |user| user.version) + 1,
         });
     }
-    let user = living.ok_or(format!("{event_type} without a user"))?;
+    let user = living.ok_or_else(|| format!("{event_type} without a user"))?;
     let mut next = User { updated_at: now, version: user.version + 1, ..user.clone() };
     match event_type {
         UPDATED => {
-            let patch: Patch = serde_json::from_value(data.clone()).map_err(|error| error.to_string())?;
+            let patch: Patch = Patch::deserialize(data).map_err(|error| error.to_string())?;
             next.email = patch.email.unwrap_or(next.email);
             next.name = patch.name.unwrap_or(next.name);
         }

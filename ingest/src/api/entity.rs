@@ -116,14 +116,14 @@ impl Kind {
 impl Api {
     /// Loads, decides, appends; whoever loses a race does it again with what is there then.
     ///
-    /// `decide` gets what is stored, and the version that `If-Match` names where there is one to compare it with.
-    pub(super) async fn change_entity(
+    /// `decide` gets the state that is stored, and the version that `If-Match` names where there is one to compare it with.
+    pub(super) async fn change_entity<T: DeserializeOwned + Send>(
         &self,
         call: &Call<'_>,
         record: &mut Record,
         kind: &Kind,
         entity: &EntityRef,
-        decide: impl Fn(Option<&Stored>, Option<i64>) -> Result<Decided, Problem> + Send,
+        decide: impl Fn(Option<&T>, Option<i64>) -> Result<Decided, Problem> + Send,
     ) -> Result<Finished, Problem> {
         let condition = IfMatch::of(call.received)?;
         if self.settings.require_if_match && condition == IfMatch::Absent {
@@ -132,7 +132,8 @@ impl Api {
         for _ in 0..ATTEMPTS {
             let stored = self.store.load(entity).await.map_err(|error| unavailable(&error))?;
             let expected = stored.as_ref().and_then(|stored| condition.expected(stored.version));
-            let decided = decide(stored.as_ref(), expected)?;
+            let current: Option<T> = stored.as_ref().map(|stored| kind.read(stored)).transpose()?;
+            let decided = decide(current.as_ref(), expected)?;
             let answer = kind.changed(&entity.id, &decided.change)?;
             let done = self.append_change(call, record, entity, stored.as_ref(), decided, answer).await?;
             if let Some(finished) = done {

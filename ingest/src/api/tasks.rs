@@ -48,9 +48,8 @@ impl Api {
         command: &Command,
     ) -> Result<Finished, Problem> {
         let (entity, now) = (TASK.entity(call, id.to_owned()), record.received_at());
-        self.change_entity(call, record, &TASK, &entity, |stored, expected| {
-            let current: Option<Task> = stored.map(|stored| TASK.read(stored)).transpose()?;
-            let change = task::decide(current.as_ref(), command.clone(), expected, id, now)
+        self.change_entity(call, record, &TASK, &entity, |task: Option<&Task>, expected| {
+            let change = task::decide(task, command.clone(), expected, id, now)
                 .map_err(|refusal| Problem::refusal(refusal, TASK.what, expected.is_some()))?;
             Ok(Decided { change, unique: None })
         })

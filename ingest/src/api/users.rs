@@ -59,9 +59,8 @@ impl Api {
         command: &Command,
     ) -> Result<Finished, Problem> {
         let (entity, now) = (USER.entity(call, id.to_owned()), record.received_at());
-        self.change_entity(call, record, &USER, &entity, |stored, expected| {
-            let current: Option<User> = stored.map(|stored| USER.read(stored)).transpose()?;
-            decide(current.as_ref(), command.clone(), expected, id, now)
+        self.change_entity(call, record, &USER, &entity, |user: Option<&User>, expected| {
+            decide(user, command.clone(), expected, id, now)
         })
         .await
     }
