@@ -47,6 +47,40 @@ fn opened_again_everything_is_there() {
     });
 }
 
+/// Those who change the same entities at once see each other's changes, and what they saw last is in the database.
+#[test]
+fn a_state_just_made_is_the_one_that_is_stored() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        let version = async |store: &SqliteStore, name: &str| {
+            store.load(&entity("t", name)).await.unwrap().map_or(0, |stored| stored.version)
+        };
+        let own = async |who: u128| {
+            for nth in 0..20 {
+                let name = ["a", "b", "c"][usize::try_from((who + nth) % 3).unwrap()];
+                while store
+                    .append(change(who * 100 + nth, &entity("t", name), version(&store, name).await, "new"))
+                    .await
+                    .unwrap()
+                    == Appended::Conflict
+                {}
+            }
+        };
+        futures::future::join_all((1..=16).map(own)).await;
+        let mut before = Vec::new();
+        for name in ["a", "b", "c", "d"] {
+            before.push(store.load(&entity("t", name)).await.unwrap());
+        }
+        assert_eq!(before.iter().flatten().map(|stored| stored.version).sum::<i64>(), 16 * 20);
+        drop(store);
+        let store = open(&dir);
+        for (name, before) in ["a", "b", "c", "d"].into_iter().zip(before) {
+            assert_eq!(store.load(&entity("t", name)).await.unwrap(), before, "{name}");
+        }
+    });
+}
+
 #[test]
 fn a_second_process_is_refused_until_the_first_has_gone() {
     run(async {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::retention::Removal;
 use super::{checksum, member, read};
 use crate::receipt::Receipt;
-use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState, Unique};
+use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState, Stored, Unique};
 
 /// An event ready to be written: rendered by the caller, so that the writer does as little as it can.
 #[derive(Debug)]
@@ -207,52 +207,67 @@ fn append_state(
     change: &Change,
     new: &NewState,
 ) -> rusqlite::Result<Appended> {
+    // The one writer looks and writes in one transaction, so nobody comes between.
+    if let Some((field, value)) = change.unique.as_ref().and_then(|unique| Some((unique.field, unique.taken.as_ref()?)))
+        && read::is_taken(transaction, &change.entity, field, value)?
+    {
+        return Ok(overtaken(transaction, change)?.unwrap_or(Appended::Taken));
+    }
+    if !write_state(transaction, change, new)? {
+        return Ok(overtaken(transaction, change)?.unwrap_or(Appended::Conflict));
+    }
+    let place = batch.push(&change.line);
+    let EntityRef { tenant, kind, id } = &change.entity;
+    transaction
+        .prepare_cached("insert into versions (tenant, kind, id, version, seq, place) values (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![tenant, kind, id, change.expected + 1, batch.seq, place])?;
+    Ok(Appended::Done(Receipt::new(change.line.id)))
+}
+
+/// Writes the state if the entity is at the version that the change expects; whether it was.
+fn write_state(transaction: &Transaction<'_>, change: &Change, new: &NewState) -> rusqlite::Result<bool> {
+    let EntityRef { tenant, kind, id } = &change.entity;
+    let (version, state, event_id) = (change.expected + 1, new.state.as_str(), change.line.id.as_bytes());
+    let mut statement = transaction.prepare_cached(match change.expected {
+        0 => {
+            "insert or ignore into states (tenant, kind, id, version, state, event_id, event_hash, deleted, checksum)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        }
+        _ => {
+            "update states set version = ?4, state = ?5, event_id = ?6, event_hash = ?7, deleted = ?8, checksum = ?9
+             where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4 - 1"
+        }
+    })?;
+    let checksum = checksum::of_state(id, version, state, event_id, &change.event_hash, new.deleted);
+    let written = statement.execute(params![
+        tenant,
+        kind,
+        id,
+        version,
+        state,
+        event_id,
+        change.event_hash,
+        new.deleted,
+        checksum
+    ])?;
+    Ok(written > 0)
+}
+
+/// What came of a change whose entity is not at the version that it expects; `None` if it is.
+fn overtaken(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<Option<Appended>> {
     let EntityRef { tenant, kind, id } = &change.entity;
     let current: Option<(i64, [u8; 16])> = transaction
         .prepare_cached("select version, event_id from states where tenant = ?1 and kind = ?2 and id = ?3")?
         .query_row(params![tenant, kind, id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if current.is_some_and(|(_, event_id)| event_id == *change.line.id.as_bytes()) {
-        return Ok(Appended::Done(Receipt::new(change.line.id)));
-    }
-    if current.map_or(0, |(version, _)| version) != change.expected {
-        return Ok(Appended::Conflict);
-    }
-    // The one writer looks and writes in one transaction, so nobody comes between.
-    if let Some((field, value)) = change.unique.as_ref().and_then(|unique| Some((unique.field, unique.taken.as_ref()?)))
-        && read::is_taken(transaction, &change.entity, field, value)?
-    {
-        return Ok(Appended::Taken);
-    }
-    let version = change.expected + 1;
-    transaction
-        .prepare_cached(
-            "insert or replace into states (tenant, kind, id, version, state, event_id, event_hash, deleted, checksum)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            tenant,
-            kind,
-            id,
-            version,
-            new.state.as_str(),
-            change.line.id.as_bytes(),
-            change.event_hash,
-            new.deleted,
-            checksum::of_state(
-                id,
-                version,
-                new.state.as_str(),
-                change.line.id.as_bytes(),
-                &change.event_hash,
-                new.deleted
-            )
-        ])?;
-    let place = batch.push(&change.line);
-    transaction
-        .prepare_cached("insert into versions (tenant, kind, id, version, seq, place) values (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![tenant, kind, id, version, batch.seq, place])?;
-    Ok(Appended::Done(Receipt::new(change.line.id)))
+    Ok(match current {
+        Some((_, event_id)) if event_id == *change.line.id.as_bytes() => {
+            Some(Appended::Done(Receipt::new(change.line.id)))
+        }
+        Some((version, _)) if version != change.expected => Some(Appended::Conflict),
+        None if change.expected != 0 => Some(Appended::Conflict),
+        _ => None,
+    })
 }
 
 fn append_submission(transaction: &Transaction<'_>, batch: &mut Batch, change: &Change) -> rusqlite::Result<Appended> {
@@ -327,6 +342,15 @@ impl Work {
             Self::Put(lines) => lines.len(),
             Self::Relayed { .. } | Self::Remove(_) => 0,
         }
+    }
+
+    /// The state that it has made of its entity.
+    pub fn made(self, outcome: &Outcome) -> Option<(EntityRef, Stored)> {
+        let (Self::Append(change), Outcome::Appended(Appended::Done(_))) = (self, outcome) else { return None };
+        let NewState { state, deleted } = change.state?;
+        let version = change.expected + 1;
+        let stored = Stored { version, state, event_id: change.line.id, event_hash: change.event_hash, deleted };
+        Some((change.entity, stored))
     }
 
     /// The time in its first id, milliseconds.

@@ -9,6 +9,7 @@ mod outbox;
 mod place;
 mod read;
 mod reader;
+mod recent;
 mod retention;
 mod schema;
 mod soundness;
@@ -24,6 +25,7 @@ use event::{Event, Timestamp};
 
 use self::commit::{Change, Line, Outcome, Work};
 use self::place::Place;
+use self::recent::Recent;
 use self::standing::Standing;
 use self::writer::Writer;
 use super::{Append, Appended, EntityRef, EventSink, EventStore, Kept, ListQuery, Listed, Stored};
@@ -53,6 +55,7 @@ pub struct SqliteStore {
     reader: SqliteReader,
     writer: Writer,
     standing: Arc<Standing>,
+    recent: Arc<Recent>,
     _lock: File,
 }
 
@@ -88,8 +91,9 @@ impl SqliteStore {
         }
         let place = Place::of(&path, &folder.join(LOCK)).map_err(|error| unusable("find the store in", error))?;
         let standing = Arc::new(Standing::default());
-        let writer = Writer::start(connection, place, Arc::clone(&standing))?;
-        Ok(Self { folder: folder.to_owned(), reader, writer, standing, _lock: lock })
+        let recent = Arc::new(Recent::default());
+        let writer = Writer::start(connection, place, Arc::clone(&standing), Arc::clone(&recent))?;
+        Ok(Self { folder: folder.to_owned(), reader, writer, standing, recent, _lock: lock })
     }
 
     /// Whether a data folder has a store.
@@ -149,6 +153,9 @@ fn lock(folder: &Path) -> Result<File> {
 #[async_trait]
 impl EventStore for SqliteStore {
     async fn load(&self, entity: &EntityRef) -> Result<Option<Stored>> {
+        if let Some(stored) = self.recent.get(entity) {
+            return Ok(Some(stored));
+        }
         let entity = entity.clone();
         self.reader.read(move |connection| read::load(connection, &entity)).await
     }

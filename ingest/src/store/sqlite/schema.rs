@@ -150,7 +150,7 @@ fn configure(connection: &Connection, path: &Path) -> Result<()> {
         .execute_batch(
             // Checkpoints are the writer's: one of SQLite's own would keep its failed sync to itself.
             "pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 0;
-             pragma journal_size_limit = 67108864; pragma temp_store = memory;",
+             pragma journal_size_limit = 67108864; pragma temp_store = memory; pragma cache_size = -16384;",
         )
         .and_then(|()| connection.busy_timeout(Duration::from_secs(5)))
         .map_err(|error| unusable(path, error))?;

@@ -12,6 +12,7 @@ use super::commit::{Log, Outcome, Work};
 use super::fault::Fault;
 use super::place::Place;
 use super::read::LONGEST_REQUEST;
+use super::recent::Recent;
 use super::standing::Standing;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -69,14 +70,14 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread on its connection, to the database at `place`.
-    pub fn start(connection: Connection, place: Place, standing: Arc<Standing>) -> Result<Self> {
+    /// Starts the thread on its connection, to the database at `place`. What changes make stands in `recent`, too.
+    pub fn start(connection: Connection, place: Place, standing: Arc<Standing>, recent: Arc<Recent>) -> Result<Self> {
         let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
             Error::new(ErrorKind::Unusable, "cannot start the store's writer").with_source(error)
         };
         let (jobs, queue) = mpsc::channel(QUEUE);
         let log = Log::open(connection).map_err(|error| unusable(error.into()))?;
-        let desk = Desk { log, place, standing: Arc::clone(&standing) };
+        let desk = Desk { log, place, standing: Arc::clone(&standing), recent };
         let thread = std::thread::Builder::new()
             .name("daybook-writer".to_owned())
             .spawn(move || desk.run(queue))
@@ -120,6 +121,7 @@ struct Desk {
     log: Log,
     place: Place,
     standing: Arc<Standing>,
+    recent: Arc<Recent>,
 }
 
 impl Desk {
@@ -182,7 +184,9 @@ impl Desk {
         if let Some(path) = self.place.missing() {
             return self.standing.end(format!("{} was deleted or replaced while it was in use", path.display()));
         }
-        Others(jobs.into_iter().map(|job| job.reply).zip(outcomes).collect()).hand_on();
+        let (replies, work): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.reply, job.work)).unzip();
+        self.recent.add(work.into_iter().zip(&outcomes).filter_map(|(work, outcome)| work.made(outcome)));
+        Others(replies.into_iter().zip(outcomes).collect()).hand_on();
     }
 
     fn checkpoint(&mut self) {
