@@ -6,7 +6,7 @@ use libdeflater::Decompressor;
 
 use super::Block;
 use super::index::Problem;
-use super::members::{Inflated, inflate};
+use crate::decode::members::{Inflated, inflate};
 use crate::decode::{GZIP, Inflate, Limits, Line, Lines, Trust};
 use crate::error::{Error, Result};
 

@@ -5,7 +5,6 @@
 
 mod index;
 mod load;
-mod members;
 
 use event::{Event, EventId, Timestamp};
 

@@ -1,8 +1,10 @@
-//! Raw objects line by line: the careful way, which any object can be read by, and what a line is worth.
+//! Raw objects line by line: the careful way, which any object can be read by, the quick one for whole members, and
+//! what a line is worth.
 
 mod count;
 mod inflate;
 mod lines;
+pub(crate) mod members;
 
 use std::io;
 use std::sync::Arc;

@@ -152,6 +152,9 @@ pub struct LakeArgs {
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
+    /// Leave out what takes reading every byte: the hash of each event, the count of raw lines
+    #[arg(long)]
+    pub quick: bool,
     /// Relay what the store has and the log lacks
     #[cfg(feature = "aws")]
     #[arg(long)]

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::logging::tell;
 use crate::place::Place;
-use crate::verify::{row::Lines, view};
+use crate::verify::{Depth, row::Lines, view};
 
 /// Entities of a batch.
 const PAGE: usize = 4_096;
@@ -57,7 +57,7 @@ async fn events(place: &Place, args: &ExportArgs, sink: &mut Sink) -> Result<u64
     let table = place.lake().await?.load().await?;
     let tail = compactor::tail(&table, &place.raw(), place.now(), compactor::Limits::default()).await?;
     let wanted = |day: i32| (i64::from(day) + 1) * DAY > from && i64::from(day) * DAY < to;
-    let mut columns = view::columns();
+    let mut columns = view::columns(Depth::Whole);
     columns.push("ingested_at");
     let mut rows = compactor::scan_days(&table, &columns, wanted).await?;
     let mut count = 0;

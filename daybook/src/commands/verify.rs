@@ -13,18 +13,19 @@ use crate::failure::Result;
 use crate::output::{print, print_rows, table};
 use crate::place::Place;
 use crate::terminal::escape;
-use crate::verify::{Check, Report, verify};
+use crate::verify::{Check, Depth, Report, verify};
 
 /// Verifies and reports; exit status 1 if anything is wrong.
 pub async fn run(config: &Config, args: &VerifyArgs) -> Result<ExitCode> {
+    let depth = if args.quick { Depth::Columns } else { Depth::Whole };
     let report = match Place::of(config).await? {
         #[cfg(feature = "aws")]
         Place::Folder(_) if args.repair => {
             return Err(Failure::new("--repair is for --aws: on one machine every command relays what is not relayed"));
         }
-        Place::Folder(installation) => verify(&installation).await?,
+        Place::Folder(installation) => verify(&installation, depth).await?,
         #[cfg(feature = "aws")]
-        Place::Aws(deployment) => crate::aws::verify(&deployment, args.repair).await?,
+        Place::Aws(deployment) => crate::aws::verify(&deployment, depth, args.repair).await?,
     };
     let format = args.output.format();
     match format {

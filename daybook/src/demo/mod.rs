@@ -24,7 +24,7 @@ use crate::failure::{Failure, Result};
 use crate::installation::Installation;
 use crate::output::print;
 use crate::place::Place;
-use crate::verify::verify;
+use crate::verify::{Depth, verify};
 
 /// Clients that send at the same time.
 const CLIENTS: usize = 16;
@@ -81,7 +81,7 @@ pub async fn run(args: &DemoArgs) -> Result<ExitCode> {
     step("Stop the server with SIGTERM, then verify everything from what is on disk")?;
     server.terminate().await?;
     installation.settle().await?;
-    let report = verify(&installation).await?;
+    let report = verify(&installation, Depth::Whole).await?;
     print(format!("{}\n", commands::verify::text(&report)).as_bytes())?;
     let proof = proof::check(&installation, &ledger).await?;
     if !report.holds() || !proof.holds() {

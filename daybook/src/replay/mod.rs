@@ -22,7 +22,7 @@ pub use swap::Held;
 use self::fold::Fold;
 use crate::failure::{Failure, Result};
 use crate::installation::Installation;
-use crate::verify::{row, view};
+use crate::verify::{Depth, row, view};
 
 /// The folder in the data folder that the new database is made in.
 const FOLDER: &str = "replay";
@@ -87,7 +87,7 @@ pub async fn rebuild(installation: &Installation, report: impl Fn(u64)) -> Resul
     let table = installation.lake().await?.load().await?;
     let tail = compactor::tail(&table, &installation.raw(), installation.now(), Limits::default()).await?;
     let mut fold = Fold::new(&store);
-    let mut rows = compactor::scan(&table, &view::columns()).await?;
+    let mut rows = compactor::scan(&table, &view::columns(Depth::Whole)).await?;
     let mut tail = tail.batches.into_iter();
     while let Some(batch) = match rows.try_next().await? {
         Some(batch) => Some(batch),

@@ -7,8 +7,9 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use event::domain::{fold, submission};
 use event::{COLUMNS, Event, EventId, Origin};
 
+use super::Depth;
 use super::buckets::Buckets;
-use super::change::{Change, Changes, texts};
+use super::change::{self, Change, Changes, texts};
 use super::entities::{ChangeSet, Entities};
 use super::ids::Ids;
 use super::record::{Reader, put, put_text};
@@ -17,11 +18,18 @@ use super::requests::{Requests, Shared};
 use super::row::Lines;
 use crate::failure::{Failure, Result};
 
-/// The columns that the view is made from: all that the line has, and the object that it stood in.
-pub fn columns() -> Vec<&'static str> {
+/// The columns that the view is made from: all that the line has or what is needed of it, and the object it stood in.
+pub fn columns(depth: Depth) -> Vec<&'static str> {
     let of_line = COLUMNS.iter().filter(|column| column.origin == Origin::Line).map(|column| column.name);
-    of_line.chain([RAW_OBJECT]).collect()
+    let of_line: Vec<_> = match depth {
+        Depth::Whole => of_line.collect(),
+        Depth::Columns => change::COLUMNS.into_iter().chain(OF_REQUESTS).collect(),
+    };
+    of_line.into_iter().chain([RAW_OBJECT]).collect()
 }
+
+/// The columns that say which request an event is about, and where its body is.
+const OF_REQUESTS: [&str; 3] = ["request_id", "ingest_path", "request_body_ref"];
 
 /// The table's column that names the raw object of a row.
 const RAW_OBJECT: &str = "raw_object";
@@ -55,19 +63,20 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Looks at the rows of a batch; each is hashed.
+    /// Looks at the rows of a batch; with [`Depth::Whole`] each is hashed.
     ///
     /// # Errors
     /// The batch lacks a column, or a row is no event.
-    pub fn of(batch: &RecordBatch) -> Result<Self> {
+    pub fn of(batch: &RecordBatch, depth: Depth) -> Result<Self> {
         let mut seen = Self { ids: Vec::with_capacity(batch.num_rows()), ..Self::default() };
-        let (mut lines, changes) = (Lines::of(batch)?, Changes::of(batch)?);
+        let mut lines = (depth == Depth::Whole).then(|| Lines::of(batch)).transpose()?;
+        let changes = Changes::of(batch)?;
         let (ids, requests) = (texts(batch, "event_id")?, texts(batch, "request_id")?);
         let (roads, bodies) = (texts(batch, "ingest_path")?, texts(batch, "request_body_ref")?);
         for row in 0..batch.num_rows() {
             let id: EventId = ids.value(row).parse().map_err(Failure::while_("read a row as an event"))?;
             seen.ids.push(id);
-            if !lines.is_sealed(row) {
+            if lines.as_mut().is_some_and(|lines| !lines.is_sealed(row)) {
                 seen.broken = seen.broken.into_iter().chain([id]).min();
             }
             if bodies.is_valid(row) {

@@ -108,6 +108,51 @@ fn a_byte_that_was_flipped_in_a_raw_object() {
     }
 }
 
+/// The quick proof leaves out two of the whole one's statements, and says so by not making them.
+#[test]
+fn what_the_quick_proof_sees() {
+    let intact = Intact::compacted();
+    let verify = |args: &[&str]| {
+        let ran = daybook(&intact.data(), &[&["verify", "--format", "json"], args].concat());
+        serde_json::from_str::<Value>(&ran.out).unwrap()
+    };
+    let statements = |report: &Value| {
+        let checks = report["checks"].as_array().unwrap();
+        checks.iter().map(|check| text(check, "/statement")).collect::<Vec<_>>()
+    };
+    let (whole, quick) = (verify(&[]), verify(&["--quick"]));
+    assert_eq!((&whole["holds"], &quick["holds"]), (&Value::Bool(true), &Value::Bool(true)));
+    let left_out: Vec<_> = statements(&whole).into_iter().filter(|one| !statements(&quick).contains(one)).collect();
+    assert_eq!(
+        left_out,
+        [
+            "raw lines = rows + duplicates + quarantined + not yet compacted",
+            "every event has the hash it was sealed with"
+        ]
+    );
+
+    // A member with one more line than the table took in: only who counts sees it.
+    let (_, path) = a_raw_object(&intact.data());
+    let sound = fs::read(&path).unwrap();
+    let mut more = flate2::write::GzEncoder::new(sound.clone(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut more, b"{}\n").unwrap();
+    fs::write(&path, more.finish().unwrap()).unwrap();
+    assert_eq!((&verify(&[])["holds"], &verify(&["--quick"])["holds"]), (&Value::Bool(false), &Value::Bool(true)));
+    fs::write(&path, sound).unwrap();
+
+    // What the columns show is seen, quick or not.
+    intact.change_store("update states set state = replace(state, 'third', 'thord'), checksum = null");
+    for args in [&[][..], &["--quick"]] {
+        let report = verify(args);
+        let broken = report["checks"].as_array().unwrap().iter().find(|check| check["holds"] == false).unwrap();
+        assert_eq!(broken["invariant"], "I5", "{report}");
+    }
+    fs::remove_file(&path).unwrap();
+    let report = verify(&["--quick"]);
+    let gone = |check: &&Value| check["offender"].as_str().is_some_and(|offender| offender.ends_with("is gone"));
+    assert!(report["checks"].as_array().unwrap().iter().any(|check| gone(&check)), "{report}");
+}
+
 #[test]
 fn a_state_that_was_edited() {
     let intact = Intact::new();

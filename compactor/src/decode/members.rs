@@ -3,14 +3,14 @@
 use libdeflater::{DecompressionError, Decompressor, crc32};
 use memchr::memmem;
 
-use crate::decode::GZIP;
+use super::GZIP;
 
 /// A member's header has at least ten bytes, its body two.
 const TRAILER_FROM: usize = 12;
 
 /// How it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inflated {
+pub(crate) enum Inflated {
     /// All members were read, and every checksum and length is right.
     Whole(usize),
     /// There is not enough room.
@@ -20,24 +20,40 @@ pub(super) enum Inflated {
 }
 
 /// Inflates all members of `stored` into `room`, one behind the other.
+pub(crate) fn inflate(inflater: &mut Decompressor, stored: &[u8], room: &mut [u8]) -> Inflated {
+    let (mut rest, mut used) = (stored, 0);
+    while !rest.is_empty() {
+        let Some(free) = room.get_mut(used..) else { return Inflated::NoRoom };
+        match inflate_first(inflater, rest, free) {
+            Ok((end, length)) => {
+                rest = &rest[end..];
+                used += length;
+            }
+            Err(reason) => return reason,
+        }
+    }
+    Inflated::Whole(used)
+}
+
+/// Inflates the first member of `stored` into `room`: where it ends, and how much came out of it. Or why not.
 ///
 /// libdeflate does not say where a member ends. It ends with the checksum and the length of what came out of it: eight
 /// bytes that stand nowhere else in it, but by a chance of one in 2⁶⁴. Then what follows is no member, and the careful
 /// way finds out.
-pub(super) fn inflate(inflater: &mut Decompressor, stored: &[u8], room: &mut [u8]) -> Inflated {
-    let (mut rest, mut used) = (stored, 0);
-    while !rest.is_empty() {
-        let Some(free) = room.get_mut(used..).filter(|_| rest.starts_with(&GZIP)) else { return Inflated::Unusual };
-        let length = match inflater.gzip_decompress(rest, free) {
-            Ok(length) => length,
-            Err(DecompressionError::InsufficientSpace) => return Inflated::NoRoom,
-            Err(DecompressionError::BadData) => return Inflated::Unusual,
-        };
-        let Some(end) = end_of_member(rest, &free[..length]) else { return Inflated::Unusual };
-        rest = &rest[end..];
-        used += length;
+pub(crate) fn inflate_first(
+    inflater: &mut Decompressor,
+    stored: &[u8],
+    room: &mut [u8],
+) -> Result<(usize, usize), Inflated> {
+    if !stored.starts_with(&GZIP) {
+        return Err(Inflated::Unusual);
     }
-    Inflated::Whole(used)
+    let length = inflater.gzip_decompress(stored, room).map_err(|error| match error {
+        DecompressionError::InsufficientSpace => Inflated::NoRoom,
+        DecompressionError::BadData => Inflated::Unusual,
+    })?;
+    let end = end_of_member(stored, &room[..length]).ok_or(Inflated::Unusual)?;
+    Ok((end, length))
 }
 
 fn end_of_member(stored: &[u8], text: &[u8]) -> Option<usize> {
