@@ -93,6 +93,7 @@ impl Api {
             Route::ListQueries => self.ask(call, record, None).await,
             Route::RunQuery => self.ask(call, record, Some(call.parameter.clone())).await,
             Route::Health => Ok(read(self.health())),
+            Route::OpenApi => self.openapi(call),
         }
     }
 

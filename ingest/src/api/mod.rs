@@ -3,6 +3,7 @@
 mod change;
 mod data;
 mod dispatch;
+mod document;
 mod entity;
 mod history;
 mod page;

@@ -3,6 +3,9 @@
 use super::problem::Problem;
 use super::request::Received;
 
+/// What `If-Match` and `If-None-Match` match: `*`, or entity tags separated by commas.
+pub const PATTERN: &str = r#"^(\*|(W/)?"[\t !#-+\--~]*"([\t ]*,[\t ]*(W/)?"[\t !#-+\--~]*")*)$"#;
+
 /// The entity tag of a version.
 pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
@@ -30,7 +33,7 @@ impl IfMatch {
             Some(Tags::Any) => Ok(Self::Any),
             Some(Tags::List(list)) => {
                 // If-Match compares strongly: weak tags match nothing.
-                Ok(Self::Versions(list.into_iter().filter(|tag| !tag.weak).filter_map(|tag| tag.version).collect()))
+                Ok(Self::Versions(list.iter().filter(|tag| !tag.weak).filter_map(Tag::version).collect()))
             }
         }
     }
@@ -45,29 +48,38 @@ impl IfMatch {
     }
 }
 
-/// Whether `If-None-Match` names this version, so that the client has it already.
+/// Whether `If-None-Match` names this entity tag, so that the client has what it stands for already.
 ///
 /// # Errors
 /// 400 for a header that is no list of entity tags.
-pub fn is_known(received: &Received, version: i64) -> Result<bool, Problem> {
+pub fn is_known(received: &Received, etag: &str) -> Result<bool, Problem> {
     Ok(match tags(received, "if-none-match")? {
         None => false,
         Some(Tags::Any) => true,
-        Some(Tags::List(list)) => list.iter().any(|tag| tag.version == Some(version)),
+        Some(Tags::List(list)) => list.iter().any(|tag| tag.opaque == etag),
     })
 }
 
-enum Tags {
+enum Tags<'a> {
     Any,
-    List(Vec<Tag>),
+    List(Vec<Tag<'a>>),
 }
 
-struct Tag {
+struct Tag<'a> {
     weak: bool,
-    version: Option<i64>,
+    /// With its quotation marks.
+    opaque: &'a str,
 }
 
-fn tags(received: &Received, name: &'static str) -> Result<Option<Tags>, Problem> {
+impl Tag<'_> {
+    /// One version has one tag: "+1" and "01" are none of ours.
+    fn version(&self) -> Option<i64> {
+        let version = self.opaque.trim_matches('"').parse().ok()?;
+        (etag(version) == self.opaque).then_some(version)
+    }
+}
+
+fn tags<'a>(received: &'a Received, name: &'static str) -> Result<Option<Tags<'a>>, Problem> {
     let refused = || Problem::parameter(name, "malformed", format!("{name} must be * or a list of entity tags."));
     let mut list = Vec::new();
     for value in received.headers.get_all(name) {
@@ -76,14 +88,12 @@ fn tags(received: &Received, name: &'static str) -> Result<Option<Tags>, Problem
             return Ok(Some(Tags::Any));
         }
         for tag in value.split(',').map(str::trim) {
-            let (weak, quoted) = tag.strip_prefix("W/").map_or((false, tag), |rest| (true, rest));
-            let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(refused)?;
+            let (weak, opaque) = tag.strip_prefix("W/").map_or((false, tag), |rest| (true, rest));
+            let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(refused)?;
             if inner.contains('"') {
                 return Err(refused());
             }
-            // One version has one tag: "+1" and "01" are none of ours.
-            let version = inner.parse().ok().filter(|version: &i64| version.to_string() == inner);
-            list.push(Tag { weak, version });
+            list.push(Tag { weak, opaque });
         }
     }
     Ok((!list.is_empty()).then_some(Tags::List(list)))
