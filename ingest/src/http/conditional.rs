@@ -4,7 +4,8 @@ use super::problem::Problem;
 use super::request::Received;
 
 /// What `If-Match` and `If-None-Match` match: `*`, or entity tags separated by commas.
-pub const PATTERN: &str = r#"^(\*|(W/)?"[\t !#-+\--~]*"([\t ]*,[\t ]*(W/)?"[\t !#-+\--~]*")*)$"#;
+pub const PATTERN: &str =
+    r#"^(\*|[\t ,]*((W/)?"[\t !#-~]*"([\t ]*,[\t ,]*(W/)?"[\t !#-~]*")*([\t ]*,[\t ,]*|[\t ]*))?)$"#;
 
 /// The entity tag of a version.
 pub fn etag(version: i64) -> String {
@@ -81,20 +82,61 @@ impl Tag<'_> {
 
 fn tags<'a>(received: &'a Received, name: &'static str) -> Result<Option<Tags<'a>>, Problem> {
     let refused = || Problem::parameter(name, "malformed", format!("{name} must be * or a list of entity tags."));
-    let mut list = Vec::new();
+    let (mut list, mut there) = (Vec::new(), false);
     for value in received.headers.get_all(name) {
         let value = value.to_str().map_err(|_| refused())?.trim();
         if value == "*" {
             return Ok(Some(Tags::Any));
         }
-        for tag in value.split(',').map(str::trim) {
-            let (weak, opaque) = tag.strip_prefix("W/").map_or((false, tag), |rest| (true, rest));
-            let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(refused)?;
-            if inner.contains('"') {
-                return Err(refused());
-            }
-            list.push(Tag { weak, opaque });
+        there = true;
+        list.extend(read(value).ok_or_else(refused)?);
+    }
+    Ok(there.then_some(Tags::List(list)))
+}
+
+/// The entity tags of a list. Elements without content count for nothing (RFC 9110, 5.6.1).
+fn read(value: &str) -> Option<Vec<Tag<'_>>> {
+    let (mut list, mut rest) = (Vec::new(), value);
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return Some(list);
+        }
+        let (weak, opaque) = rest.strip_prefix("W/").map_or((false, rest), |rest| (true, rest));
+        let end = opaque.strip_prefix('"')?.find('"')? + 2;
+        list.push(Tag { weak, opaque: &opaque[..end] });
+        rest = opaque[end..].trim_start_matches([' ', '\t']);
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
         }
     }
-    Ok((!list.is_empty()).then_some(Tags::List(list)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_tags() {
+        let check = |value: &str, expect: Option<&[&str]>| {
+            let list = read(value).map(|list| list.iter().map(|tag| tag.opaque).collect::<Vec<_>>());
+            assert_eq!(list.as_deref(), expect, "{value}");
+        };
+        check("\"1\"", Some(&["\"1\""]));
+        check("W/\"1\" ,\t\"a,b\"", Some(&["\"1\"", "\"a,b\""]));
+        check("", Some(&[]));
+        check(", ,\"1\",,", Some(&["\"1\""]));
+        for wrong in ["1", "\"1", "\"1\" \"2\"", "\"1\"2", "w/\"1\"", "*, \"1\"", "W/1"] {
+            check(wrong, None);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_pattern_is_what_the_reader_does(value in r#"(W/|w/)?["1, \t*]{0,3}("1"|"a,b")?[ ,]{0,2}(W/)?["1,]{0,4}"#) {
+            let value = value.trim();
+            let matches = regex::Regex::new(PATTERN).unwrap().is_match(value);
+            proptest::prop_assert_eq!(matches, value == "*" || read(value).is_some());
+        }
+    }
 }

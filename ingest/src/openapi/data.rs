@@ -65,9 +65,9 @@ pub(super) fn schemas() -> Value {
         },
         "SubmissionOfUserIdInCamelCase": {
             "type": "object",
+            "description": "Where there is a `user_id`, it counts.",
             "required": ["userId", "message"],
-            "properties": {"userId": user_id(), "message": message()},
-            "not": {"required": ["user_id"]},
+            "properties": {"user_id": user_id(), "userId": user_id(), "message": message()},
             "additionalProperties": true,
         },
         "Submitted": {

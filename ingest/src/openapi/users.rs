@@ -26,7 +26,7 @@ fn id() -> Value {
 }
 
 fn address() -> Value {
-    json!({"type": "string", "format": "email", "maxLength": email::ADDRESS_MAX, "pattern": email::PATTERN,
+    json!({"type": "string", "maxLength": email::ADDRESS_MAX, "pattern": email::PATTERN,
         "description": "Kept in lower case; no two users of a tenant have the same."})
 }
 
