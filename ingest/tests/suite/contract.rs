@@ -130,7 +130,7 @@ fn anybody_gets_the_document_of_the_address_it_is_asked_at() {
         rig.expect(200, Req::get("/v1/openapi.json").h("if-none-match", "\"1\"")).await;
         let mut staged = Req::get("/v1/openapi.json").received();
         staged.mount = "/live".to_owned();
-        assert_eq!(rig.api.handle(staged).await.header("etag") == Some(tag), false);
+        assert_ne!(rig.api.handle(staged).await.header("etag"), Some(tag));
     });
 }
 

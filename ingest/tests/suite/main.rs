@@ -4,6 +4,8 @@
 
 mod auth;
 mod backend;
+mod bad_input;
+mod bad_parameters;
 mod conditional;
 mod conformance;
 mod conformance_lists;
