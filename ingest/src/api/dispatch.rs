@@ -94,6 +94,7 @@ impl Api {
             Route::RunQuery => self.ask(call, record, Some(call.parameter.clone())).await,
             Route::Health => Ok(read(self.health())),
             Route::OpenApi => self.openapi(call),
+            Route::Docs => self.docs(call),
         }
     }
 
@@ -175,6 +176,7 @@ fn check_types(received: &Received, route: Route) -> Result<(), Problem> {
     let offered: &[&str] = match route {
         Route::RunQuery => &["application/json", "text/csv", "application/x-ndjson"],
         Route::Random => super::random::OFFERED,
+        Route::Docs => &["text/html"],
         _ => &["application/json"],
     };
     match accept::choose(Some(&accepted(received)), offered) {

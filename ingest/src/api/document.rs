@@ -1,4 +1,4 @@
-//! `/openapi.json`: the API's description of itself.
+//! `/openapi.json` and `/docs`: the API's description of itself, for programs and for people.
 
 use event::sha256_hex;
 
@@ -15,6 +15,16 @@ impl Api {
     pub(super) fn openapi(&self, call: &Call<'_>) -> Result<Finished, Problem> {
         let document = openapi::document(&call.location(self, ""));
         tagged(call, Answer::json(200, &document))
+    }
+
+    /// The same as a page, which may load nothing and be framed by nobody.
+    pub(super) fn docs(&self, call: &Call<'_>) -> Result<Finished, Problem> {
+        let page = openapi::page::page(&openapi::document(&call.location(self, "")));
+        let answer = Answer::of(200, "text/html; charset=utf-8", page)
+            .with("content-security-policy", openapi::page::POLICY.as_str())
+            .with("x-content-type-options", "nosniff")
+            .with("referrer-policy", "no-referrer");
+        tagged(call, answer)
     }
 }
 

@@ -66,6 +66,8 @@ routes! {
     Health = "GET" "/health";
     /// What this API is, for programs.
     OpenApi = "GET" "/openapi.json";
+    /// The same, for people.
+    Docs = "GET" "/docs";
 }
 
 impl Route {
@@ -76,7 +78,7 @@ impl Route {
 
     /// Whether anybody may use it.
     pub const fn is_open(self) -> bool {
-        matches!(self, Self::Health | Self::OpenApi)
+        matches!(self, Self::Health | Self::OpenApi | Self::Docs)
     }
 
     /// Whether it may change something.

@@ -7,6 +7,7 @@
 mod data;
 mod entity;
 mod operation;
+pub mod page;
 mod queries;
 mod random;
 mod responses;
@@ -65,6 +66,7 @@ fn describe(route: Route) -> Operation {
         Route::RunQuery => queries::run(),
         Route::Health => service::health(),
         Route::OpenApi => service::openapi(),
+        Route::Docs => service::docs(),
     }
 }
 

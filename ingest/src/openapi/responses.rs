@@ -145,5 +145,6 @@ pub(super) fn headers() -> Value {
         "Daybook-Seed": header("The seed that decided the values.", true, number()),
         "Daybook-Bytes-Read": header("Bytes of stored files that were read for the answer.", true, number()),
         "Daybook-Elapsed-Ms": header("Milliseconds that the query took.", true, json!({"type": "number", "minimum": 0})),
+        "Content-Security-Policy": header("What the page may load: nothing.", true, text()),
     })
 }

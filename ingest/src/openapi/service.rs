@@ -24,6 +24,15 @@ pub(super) fn openapi() -> Operation {
         .replies(304, Reply::empty("The client has it.").with("ETag"))
 }
 
+pub(super) fn docs() -> Operation {
+    let page =
+        Reply::empty("A page without scripts.").or("text/html", json!({"type": "string"}), "<!doctype html>…".into());
+    Operation::new("docs", TAG, "This document, for people")
+        .takes(parameter("IfNoneMatch"))
+        .replies(200, page.with("ETag").with("Content-Security-Policy"))
+        .replies(304, Reply::empty("The client has it.").with("ETag"))
+}
+
 pub(super) fn schemas() -> Value {
     json!({
         "Health": {

@@ -13,6 +13,7 @@ mod conformance_unique;
 mod contract;
 mod cors;
 mod data;
+mod docs;
 mod edge;
 mod failing;
 mod gateway;
