@@ -132,7 +132,7 @@ pub(super) fn headers() -> Value {
         "Daybook-Event-Id": header("The event that records this request.", true, json!({"type": "string", "format": "uuid"})),
         "Server-Timing": header("`log;dur=`: how long the log took, in milliseconds.", true,
             json!({"type": "string", "pattern": r"^log;dur=[0-9]+\.[0-9]{3}$"})),
-        "Cache-Control": header("`no-store`, unless the setting `caching` allows more.", true, text()),
+        "Cache-Control": header("`no-store`, unless the setting `client-caching` allows more.", true, text()),
         "ETag": header("The version, or what else changes with the content.", true, tag()),
         "Current-ETag": header("The version that is there.", true, tag()),
         "Location": header("Where it is to be found.", true, json!({"type": "string", "format": "uri-reference"})),

@@ -6,6 +6,7 @@ mod auth;
 mod backend;
 mod bad_input;
 mod bad_parameters;
+mod caching;
 mod conditional;
 mod conformance;
 mod conformance_lists;
