@@ -1,8 +1,8 @@
 //! The API's description of itself: OpenAPI 3.1, made of the constants that requests are checked by.
 //!
-//! Each route has its description in [`describe`]; one without does not compile. A new kind of thing gets a module like
-//! [`tasks`], its operations in [`describe`] and its schemas in [`SCHEMAS`]; what its routes have in common with all
-//! others, such as problems and `Idempotency-Key`, is added to them.
+//! Each route has its description in `describe`; one without does not compile. A new kind of thing gets a module like
+//! `tasks`, its operations in `describe` and its schemas in `SCHEMAS`; what its routes have in common with all others,
+//! such as problems and `Idempotency-Key`, is added to them.
 
 mod data;
 mod entity;
