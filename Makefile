@@ -17,6 +17,7 @@ ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
 # Everything, the AWS side included.
 AWS := --workspace --features daybook/aws,ingest/aws,compactor/aws,query/aws
 FOREIGN := compactor/tests/foreign
+OPENAPI := ingest/tests/openapi
 # What is deployed, and how it is told.
 STACK ?= terraform/examples/minimal
 TERRAFORM = terraform -chdir="$(STACK)"
@@ -26,6 +27,7 @@ TERRAFORM_VARS = $(if $(REGION),-var region=$(REGION)) $(if $(PREFIX),-var name_
 KILLS := --exact kills::compactions_killed_at_any_moment_make_the_table_of_one_that_was_not
 # A virtual environment for each set of versions.
 VENV = $(CACHE)/foreign-$(firstword $(shell cksum < $(FOREIGN)/requirements.txt))
+OPENAPI_VENV = $(CACHE)/openapi-$(firstword $(shell cksum < $(OPENAPI)/requirements.txt))
 
 # What holds the SQL to its style, and where it is kept.
 SQLFLUFF := 4.5.0
@@ -72,7 +74,7 @@ terraform-init:
 	@$(TERRAFORM) workspace select -or-create $(if $(PREFIX)$(REGION),$(or $(PREFIX),daybook)-$(or $(REGION),home),default)
 
 ##@ Check
-.PHONY: test test-failure test-aws test-webhooks test-foreign test-terraform foreign-readers golden-queries lint lint-aws lint-sql format doc
+.PHONY: test test-failure test-aws test-webhooks test-foreign test-openapi test-terraform foreign-readers openapi-tools golden-queries lint lint-aws lint-sql format doc
 test: ## all tests that need nothing but Rust and a C compiler
 	@$(CARGO) test --locked --no-fail-fast
 
@@ -104,16 +106,26 @@ test-foreign: foreign-readers ## tables of Daybook's, made under kills and after
 	"$(TARGET)/debug/daybook" demo --folder "$$folder/data" > "$$folder/demo.log" || { cat "$$folder/demo.log"; exit 1; }; \
 	"$(VENV)/bin/python" $(FOREIGN)/read.py "$$folder/data"
 
+# Requests that the API is asked at least.
+CASES ?= 20000
+test-openapi: openapi-tools ## the API asked by its own document: schemathesis (CASES=20000), and a client generated from it (needs python3 and PyPI, once)
+	@$(CARGO) build --locked --package daybook
+	@$(OPENAPI)/run "$(abspath $(TARGET))/debug/daybook" "$(OPENAPI_VENV)" "$(CASES)"
+
 test-terraform: ## the Terraform without an account: validate, test, policies on the plan, checkov (TERRAFORM_OFFLINE=program stands in for terraform)
 	@terraform/tests/run
 
 foreign-readers: $(VENV)/ready
 
-# `ready` is made last: a broken download leaves nothing that looks whole.
+openapi-tools: $(OPENAPI_VENV)/ready
+
 $(VENV)/ready: $(FOREIGN)/requirements.txt
-	@rm -rf "$(VENV)"
-	@$(PYTHON) -m venv "$(VENV)"
-	@"$(VENV)/bin/pip" install --quiet --disable-pip-version-check --requirement $<
+$(OPENAPI_VENV)/ready: $(OPENAPI)/requirements.txt
+# `ready` is made last: a broken download leaves nothing that looks whole.
+$(VENV)/ready $(OPENAPI_VENV)/ready:
+	@rm -rf "$(@D)"
+	@$(PYTHON) -m venv "$(@D)"
+	@"$(@D)/bin/pip" install --quiet --disable-pip-version-check --requirement $<
 	@touch "$@"
 
 golden-queries: ## write the golden answers of the named queries anew, by plain loops in Python (needs python3)

@@ -38,6 +38,7 @@ module "ingest" {
       DAYBOOK_CORS_ORIGINS              = join(",", var.api.cors_origins)
       DAYBOOK_MASK                      = join(",", var.api.mask)
       DAYBOOK_REQUIRE_IF_MATCH          = tostring(var.api.require_if_match)
+      DAYBOOK_CLIENT_CACHING            = tostring(var.api.client_caching)
       DAYBOOK_EVENT_RETENTION_DAYS      = tostring(var.store.event_retention_days)
       DAYBOOK_SUBMISSION_RETENTION_DAYS = tostring(var.store.submission_retention_days)
       DAYBOOK_IDEMPOTENCY_HOURS         = tostring(var.store.idempotency_hours)

@@ -44,11 +44,12 @@ variable "frontend" {
 }
 
 variable "api" {
-  description = "How the API behaves: exact origins of browsers, further names to mask, limits of the whole API, and what is off unless it is given: response caching and WAF, both of the REST front door."
+  description = "How the API behaves: exact origins of browsers, further names to mask, whether clients may keep answers, limits of the whole API, and what is off unless it is given: response caching and WAF, both of the REST front door."
   type = object({
     cors_origins     = optional(list(string), [])
     mask             = optional(list(string), [])
     require_if_match = optional(bool, false)
+    client_caching   = optional(bool, false)
     throttle = optional(object({
       requests_per_second = optional(number, 100)
       burst               = optional(number, 200)

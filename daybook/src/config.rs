@@ -36,6 +36,8 @@ pub struct Config {
     pub api_keys: Vec<ApiKey>,
     /// Whether changes must carry `If-Match`.
     pub require_if_match: bool,
+    /// Whether clients may keep some of what they read.
+    pub client_caching: bool,
     /// Most connections; none for what the system allows.
     pub max_connections: Option<usize>,
     /// Most requests in work.
@@ -79,6 +81,7 @@ impl Config {
             cors_origins: each("cors-origins", given.cors_origins.or(from_file.cors_origins), settings::origin)?,
             api_keys: each("api-keys", given.api_keys.or(from_file.api_keys), str::parse)?,
             require_if_match: given.require_if_match.or(from_file.require_if_match).unwrap_or(false),
+            client_caching: given.client_caching.or(from_file.client_caching).unwrap_or(false),
             max_connections: given
                 .max_connections
                 .or(from_file.max_connections)

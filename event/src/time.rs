@@ -41,6 +41,12 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
+    /// What [`Self::parse`] takes matches; of what matches it refuses only days that no calendar has, and the year 0.
+    pub const PATTERN: &str = concat!(
+        "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])",
+        r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?Z$",
+    );
+
     /// Reads an RFC 3339 time in UTC (`Z`) with at most six digits of a second.
     ///
     /// # Errors
@@ -134,6 +140,17 @@ mod tests {
             let timestamp = Timestamp::from_micros(micros);
             assert_eq!(Timestamp::parse(&timestamp.to_string()), Ok(timestamp));
         }
+    }
+
+    #[test]
+    fn the_pattern_takes_what_the_reader_takes() {
+        let pattern = regex::Regex::new(Timestamp::PATTERN).unwrap();
+        let strategy =
+            "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,7})?(Z|z|\\+00:00)";
+        proptest::proptest!(|(text in strategy)| {
+            let real = chrono::NaiveDate::parse_from_str(&text[..10], "%Y-%m-%d").is_ok() && !text.starts_with("0000");
+            proptest::prop_assert_eq!(pattern.is_match(&text) && real, Timestamp::parse(&text).is_ok());
+        });
     }
 
     #[test]

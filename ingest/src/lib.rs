@@ -10,6 +10,7 @@ pub mod http;
 mod json;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod openapi;
 mod random;
 pub mod receipt;
 mod record;

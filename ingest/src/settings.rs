@@ -25,6 +25,8 @@ pub struct Settings {
     pub api_keys: Vec<ApiKey>,
     /// Whether changes must carry `If-Match` (428).
     pub require_if_match: bool,
+    /// Whether clients may keep some of what they read; else everything is `no-store`.
+    pub client_caching: bool,
     /// Most bytes that an answer may take as a JSON string, where a gateway carries it as one (400).
     pub largest_answer: Option<usize>,
     /// How long an answer is kept under its idempotency key, seconds.
@@ -69,6 +71,7 @@ impl Default for Settings {
             cors_origins: Vec::new(),
             api_keys: Vec::new(),
             require_if_match: false,
+            client_caching: false,
             largest_answer: None,
             idempotency_seconds: 24 * 60 * 60,
         }

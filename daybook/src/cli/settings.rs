@@ -42,6 +42,9 @@ pub struct Settings {
     /// Refuse changes without If-Match
     #[arg(long, global = true, env = "DAYBOOK_REQUIRE_IF_MATCH", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Server")]
     pub require_if_match: Option<bool>,
+    /// Let clients keep some of what they read, asked for anew each time; else nothing may be kept
+    #[arg(long, global = true, env = "DAYBOOK_CLIENT_CACHING", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Server")]
+    pub client_caching: Option<bool>,
     /// Most connections that are open at once; more are refused with 503 [default: 10000, or what file descriptors allow]
     #[arg(long, global = true, env = "DAYBOOK_MAX_CONNECTIONS", value_name = "N", help_heading = "Server")]
     pub max_connections: Option<usize>,

@@ -127,6 +127,7 @@ async fn api(
         cors_origins: config.cors_origins.clone(),
         api_keys: config.api_keys.clone(),
         require_if_match: config.require_if_match,
+        client_caching: config.client_caching,
         ..Settings::default()
     };
     // The table keeps the runtime that its catalog was opened on.

@@ -35,6 +35,9 @@ impl FieldError {
     }
 }
 
+/// What a text that is not blank matches: it has a character that is no white space of Unicode's.
+pub const NOT_BLANK: &str = r"[^\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]";
+
 /// Most errors that one answer lists: a hostile body must not make the answer, or its event, larger than itself.
 const ERRORS_MAX: usize = 20;
 /// Most characters of a field's name that an error repeats.
@@ -189,6 +192,15 @@ mod tests {
         assert_eq!((errors.len(), errors[0].pointer.as_str()), (ERRORS_MAX, "/0"));
         let twice = Fields::parse(&format!("{{{}}}", vec![r#""a":0"#; 100_000].join(","))).unwrap();
         assert_eq!(twice.finish_open().unwrap_err().len(), ERRORS_MAX);
+    }
+
+    #[test]
+    fn the_pattern_is_what_the_reader_does() {
+        let pattern = regex::Regex::new(NOT_BLANK).unwrap();
+        for letter in (0..=0x10_ffff).filter_map(char::from_u32) {
+            let text = format!(" {letter}\n");
+            assert_eq!(pattern.is_match(&text), !text.trim().is_empty(), "{letter:?}");
+        }
     }
 
     #[test]

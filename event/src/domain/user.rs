@@ -20,8 +20,14 @@ pub const UNIQUE: &str = "email";
 pub const ID_MAX: usize = 128;
 /// The longest name, in characters.
 pub const NAME_MAX: usize = 256;
-/// The longest e-mail address as it is written, in characters.
-const EMAIL_MAX: usize = 254;
+/// What [`is_id`] takes, up to [`ID_MAX`] characters.
+pub const ID_PATTERN: &str = r"^(\.*[A-Za-z0-9_-][A-Za-z0-9._-]*|\.{3,})$";
+/// What a name matches: no control character, and not all of it white space.
+pub const NAME_PATTERN: &str = concat!(
+    r"^[^\u0000-\u001f\u007f-\u009f]*",
+    r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+    r"[^\u0000-\u001f\u007f-\u009f]*$",
+);
 
 /// A user, as answers show it and as the fold makes it. Times are whole seconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,7 +141,7 @@ impl Patch {
     }
 
     fn take(fields: &mut Fields) -> Self {
-        let email = fields.text("email", EMAIL_MAX);
+        let email = fields.text("email", email::ADDRESS_MAX);
         let normalised = email.as_deref().and_then(email::normalised);
         if email.is_some() && normalised.is_none() {
             fields.error(FieldError::field("email", "invalid_value", "email must be an e-mail address."));
@@ -220,9 +226,25 @@ pub fn evolve(current: Option<&User>, event_type: &str, data: &Value, id: &str, 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ID: &str = "ann";
+
+    proptest! {
+        #[test]
+        fn the_patterns_are_what_the_readers_do(
+            id in prop_oneof![any::<String>(), "[.a]{0,5}", "[A-Za-z0-9._-]{126,130}"],
+            name in prop_oneof![any::<String>(), "[ a\u{0}\u{85}\u{a0}\u{7f}]{0,4}"],
+        ) {
+            let matches = |pattern: &str, text: &str| regex::Regex::new(pattern).unwrap().is_match(text);
+            prop_assert_eq!(matches(ID_PATTERN, &id) && id.len() <= ID_MAX, is_id(&id));
+            let body = json!({"name": name}).to_string();
+            let taken = Patch::parse(&body).is_ok();
+            prop_assert_eq!(matches(NAME_PATTERN, &name) && name.chars().count() <= NAME_MAX, taken);
+        }
+    }
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000 + 999_999)

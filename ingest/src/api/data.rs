@@ -36,11 +36,12 @@ impl Api {
         let events = self.store.history(&entity, 0, 1).await.map_err(|error| unavailable(&error))?;
         let event = events.into_iter().next().ok_or_else(|| Problem::not_found("Submission not found"))?;
         record.version(1);
-        if conditional::is_known(call.received, 1)? {
-            return Ok(read(Answer::empty(304).with("etag", conditional::etag(1))));
+        let tag = conditional::etag(1);
+        if conditional::is_known(call.received, &tag)? {
+            return Ok(read(Answer::empty(304).with("etag", tag)));
         }
         let item = self.item(&event).await?;
-        Ok(read(Answer::json(200, &item).with("etag", conditional::etag(1))))
+        Ok(read(Answer::json(200, &item).with("etag", tag)))
     }
 
     pub(super) async fn list_data(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {

@@ -93,6 +93,8 @@ impl Api {
             Route::ListQueries => self.ask(call, record, None).await,
             Route::RunQuery => self.ask(call, record, Some(call.parameter.clone())).await,
             Route::Health => Ok(read(self.health())),
+            Route::OpenApi => self.openapi(call),
+            Route::Docs => self.docs(call),
         }
     }
 
@@ -174,6 +176,7 @@ fn check_types(received: &Received, route: Route) -> Result<(), Problem> {
     let offered: &[&str] = match route {
         Route::RunQuery => &["application/json", "text/csv", "application/x-ndjson"],
         Route::Random => super::random::OFFERED,
+        Route::Docs => &["text/html"],
         _ => &["application/json"],
     };
     match accept::choose(Some(&accepted(received)), offered) {

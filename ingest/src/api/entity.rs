@@ -160,11 +160,12 @@ impl Api {
         };
         let (version, state) = state.ok_or_else(|| kind.not_found())?;
         record.version(version);
-        let answer = match conditional::is_known(call.received, version)? {
+        let tag = etag(version);
+        let answer = match conditional::is_known(call.received, &tag)? {
             true => Answer::empty(304),
             false => Answer::of(200, "application/json", state),
         };
-        Ok(read(answer.with("etag", etag(version))))
+        Ok(read(answer.with("etag", tag)))
     }
 
     /// A page of the entities whose fields have these values.

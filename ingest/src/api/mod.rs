@@ -3,6 +3,7 @@
 mod change;
 mod data;
 mod dispatch;
+mod document;
 mod entity;
 mod history;
 mod page;
@@ -21,7 +22,7 @@ use futures::FutureExt;
 use crate::error::{Error, ErrorKind};
 use crate::http::cursor::Cursors;
 use crate::http::idempotency::InFlight;
-use crate::http::{Answer, Arrival, Problem, Received, Response, cors, limits};
+use crate::http::{Answer, Arrival, Problem, Received, Response, caching, cors, limits};
 use crate::receipt::Receipt;
 use crate::record::{Kind, Record};
 use crate::settings::Settings;
@@ -148,7 +149,12 @@ impl Api {
                 .await
             }
         };
-        let response = response.with("x-request-id", request_id).with("cache-control", "no-store");
+        let caching = match self.settings.client_caching {
+            true => caching::headers(&received, &response),
+            false => vec![("cache-control", caching::NOTHING)],
+        };
+        let response = response.with("x-request-id", request_id);
+        let response = caching.into_iter().fold(response, |response, (name, value)| response.with(name, value));
         cors::headers(&received, &self.settings.cors_origins)
             .into_iter()
             .fold(response, |response, (name, value)| response.with(name, value))

@@ -114,6 +114,7 @@ fn settings(env: &Env, environment: String) -> Result<Settings, Refusal> {
         cors_origins: env.list("DAYBOOK_CORS_ORIGINS", settings::origin)?,
         api_keys: env.list("DAYBOOK_API_KEYS", str::parse)?,
         require_if_match: env.flag("DAYBOOK_REQUIRE_IF_MATCH")?,
+        client_caching: env.flag("DAYBOOK_CLIENT_CACHING")?,
         largest_answer: Some(LARGEST_ANSWER),
         idempotency_seconds: i64::from(hours) * 3_600,
         ..Settings::default()
@@ -148,6 +149,7 @@ mod tests {
         check("DAYBOOK_CORS_ORIGINS", "https://*.example", "is no origin");
         check("DAYBOOK_API_KEYS", "web:acme:s3cret", "write each as id:tenant:sha256");
         check("DAYBOOK_REQUIRE_IF_MATCH", "yes", "neither true nor false");
+        check("DAYBOOK_CLIENT_CACHING", "1", "neither true nor false");
         check("DAYBOOK_IDEMPOTENCY_HOURS", "-1", "is no number");
         let key = installation_key(&Env::of([("DAYBOOK_INSTALLATION_KEY", "s3cret")])).unwrap_err().to_string();
         assert_eq!(key, "DAYBOOK_INSTALLATION_KEY: must hold 64 hex digits");

@@ -3,6 +3,10 @@
 use super::problem::Problem;
 use super::request::Received;
 
+/// What `If-Match` and `If-None-Match` match: `*`, or entity tags separated by commas.
+pub const PATTERN: &str =
+    r#"^(\*|[\t ,]*((W/)?"[\t !#-~]*"([\t ]*,[\t ,]*(W/)?"[\t !#-~]*")*([\t ]*,[\t ,]*|[\t ]*))?)$"#;
+
 /// The entity tag of a version.
 pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
@@ -30,7 +34,7 @@ impl IfMatch {
             Some(Tags::Any) => Ok(Self::Any),
             Some(Tags::List(list)) => {
                 // If-Match compares strongly: weak tags match nothing.
-                Ok(Self::Versions(list.into_iter().filter(|tag| !tag.weak).filter_map(|tag| tag.version).collect()))
+                Ok(Self::Versions(list.iter().filter(|tag| !tag.weak).filter_map(Tag::version).collect()))
             }
         }
     }
@@ -45,46 +49,94 @@ impl IfMatch {
     }
 }
 
-/// Whether `If-None-Match` names this version, so that the client has it already.
+/// Whether `If-None-Match` names this entity tag, so that the client has what it stands for already.
 ///
 /// # Errors
 /// 400 for a header that is no list of entity tags.
-pub fn is_known(received: &Received, version: i64) -> Result<bool, Problem> {
+pub fn is_known(received: &Received, etag: &str) -> Result<bool, Problem> {
     Ok(match tags(received, "if-none-match")? {
         None => false,
         Some(Tags::Any) => true,
-        Some(Tags::List(list)) => list.iter().any(|tag| tag.version == Some(version)),
+        Some(Tags::List(list)) => list.iter().any(|tag| tag.opaque == etag),
     })
 }
 
-enum Tags {
+enum Tags<'a> {
     Any,
-    List(Vec<Tag>),
+    List(Vec<Tag<'a>>),
 }
 
-struct Tag {
+struct Tag<'a> {
     weak: bool,
-    version: Option<i64>,
+    /// With its quotation marks.
+    opaque: &'a str,
 }
 
-fn tags(received: &Received, name: &'static str) -> Result<Option<Tags>, Problem> {
+impl Tag<'_> {
+    /// One version has one tag: "+1" and "01" are none of ours.
+    fn version(&self) -> Option<i64> {
+        let version = self.opaque.trim_matches('"').parse().ok()?;
+        (etag(version) == self.opaque).then_some(version)
+    }
+}
+
+fn tags<'a>(received: &'a Received, name: &'static str) -> Result<Option<Tags<'a>>, Problem> {
     let refused = || Problem::parameter(name, "malformed", format!("{name} must be * or a list of entity tags."));
-    let mut list = Vec::new();
+    let (mut list, mut there) = (Vec::new(), false);
     for value in received.headers.get_all(name) {
         let value = value.to_str().map_err(|_| refused())?.trim();
         if value == "*" {
             return Ok(Some(Tags::Any));
         }
-        for tag in value.split(',').map(str::trim) {
-            let (weak, quoted) = tag.strip_prefix("W/").map_or((false, tag), |rest| (true, rest));
-            let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(refused)?;
-            if inner.contains('"') {
-                return Err(refused());
-            }
-            // One version has one tag: "+1" and "01" are none of ours.
-            let version = inner.parse().ok().filter(|version: &i64| version.to_string() == inner);
-            list.push(Tag { weak, version });
+        there = true;
+        list.extend(read(value).ok_or_else(refused)?);
+    }
+    Ok(there.then_some(Tags::List(list)))
+}
+
+/// The entity tags of a list. Elements without content count for nothing (RFC 9110, 5.6.1).
+fn read(value: &str) -> Option<Vec<Tag<'_>>> {
+    let (mut list, mut rest) = (Vec::new(), value);
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return Some(list);
+        }
+        let (weak, opaque) = rest.strip_prefix("W/").map_or((false, rest), |rest| (true, rest));
+        let end = opaque.strip_prefix('"')?.find('"')? + 2;
+        list.push(Tag { weak, opaque: &opaque[..end] });
+        rest = opaque[end..].trim_start_matches([' ', '\t']);
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
         }
     }
-    Ok((!list.is_empty()).then_some(Tags::List(list)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_tags() {
+        let check = |value: &str, expect: Option<&[&str]>| {
+            let list = read(value).map(|list| list.iter().map(|tag| tag.opaque).collect::<Vec<_>>());
+            assert_eq!(list.as_deref(), expect, "{value}");
+        };
+        check("\"1\"", Some(&["\"1\""]));
+        check("W/\"1\" ,\t\"a,b\"", Some(&["\"1\"", "\"a,b\""]));
+        check("", Some(&[]));
+        check(", ,\"1\",,", Some(&["\"1\""]));
+        for wrong in ["1", "\"1", "\"1\" \"2\"", "\"1\"2", "w/\"1\"", "*, \"1\"", "W/1"] {
+            check(wrong, None);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_pattern_is_what_the_reader_does(value in r#"(W/|w/)?["1, \t*]{0,3}("1"|"a,b")?[ ,]{0,2}(W/)?["1,]{0,4}"#) {
+            let value = value.trim();
+            let matches = regex::Regex::new(PATTERN).unwrap().is_match(value);
+            proptest::prop_assert_eq!(matches, value == "*" || read(value).is_some());
+        }
+    }
 }

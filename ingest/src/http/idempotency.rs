@@ -20,6 +20,9 @@ pub struct Key {
     pub fingerprint: String,
 }
 
+/// What a key matches: a token, or a quoted string whose escapes are `\"` and `\\`.
+pub const PATTERN: &str = r#"^([!#-+\--:<-\[\]-~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$"#;
+
 /// Reads the header of a request that may change something. A missing key never makes two requests equal.
 ///
 /// # Errors
@@ -116,6 +119,14 @@ mod tests {
         check(&"k".repeat(255), Some(&"k".repeat(255)));
         check(&"k".repeat(256), None);
         check("é", None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_pattern_is_what_the_reader_does(value in "\"?([a-c!,;\\\\~]|\\\\\"){0,4}\"?|[a\"]{254,258}|[ -~]{0,3}") {
+            let matches = regex::Regex::new(PATTERN).unwrap().is_match(value.trim());
+            proptest::prop_assert_eq!(matches, parse(&value).is_some());
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod auth;
+pub mod caching;
 pub mod conditional;
 pub mod cors;
 pub mod cursor;

@@ -35,10 +35,27 @@ struct Details<'a> {
     message: &'a str,
 }
 
+/// What all problems of one kind have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProblemKind {
+    /// HTTP status.
+    pub status: u16,
+    /// The last part of the `type`.
+    pub slug: &'static str,
+    /// The title.
+    pub title: &'static str,
+    /// When it is answered.
+    pub when: &'static str,
+}
+
 macro_rules! problems {
-    ($( $(#[$doc:meta])* $name:ident = $status:literal $slug:literal $title:literal; )+) => {
+    ($( #[doc = $doc:literal] $name:ident = $status:literal $slug:literal $title:literal; )+) => {
         impl Problem {
-            $( $(#[$doc])* pub fn $name(detail: impl Into<String>) -> Self {
+            /// Every kind of problem; `when` begins with the status.
+            pub const KINDS: &'static [ProblemKind] =
+                &[$( ProblemKind { status: $status, slug: $slug, title: $title, when: $doc }, )+];
+
+            $( #[doc = $doc] pub fn $name(detail: impl Into<String>) -> Self {
                 Self::of($status, $slug, $title, detail)
             } )+
         }

@@ -64,6 +64,10 @@ routes! {
     RunQuery = "GET" "/queries/{name}";
     /// Whether the service is there.
     Health = "GET" "/health";
+    /// What this API is, for programs.
+    OpenApi = "GET" "/openapi.json";
+    /// The same, for people.
+    Docs = "GET" "/docs";
 }
 
 impl Route {
@@ -74,7 +78,7 @@ impl Route {
 
     /// Whether anybody may use it.
     pub const fn is_open(self) -> bool {
-        matches!(self, Self::Health)
+        matches!(self, Self::Health | Self::OpenApi | Self::Docs)
     }
 
     /// Whether it may change something.
@@ -139,6 +143,9 @@ fn table() -> &'static matchit::Router<&'static str> {
     })
 }
 
+/// What [`uuid`] takes.
+pub const UUID_PATTERN: &str = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$";
+
 /// Reads an id that must be a UUID. One that is not names nothing that exists.
 ///
 /// # Errors
@@ -183,6 +190,16 @@ mod tests {
         assert_eq!(std::fs::read_to_string(path).unwrap(), found, "{path}: UPDATE_GOLDEN=1 writes it anew");
         let one_step = |route: &&Route| !route.is_open() || route.template().matches('/').count() == 1;
         assert!(Route::ALL.iter().all(|route| one_step(&route)), "the gateway opens paths of one step");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_pattern_is_what_the_reader_does(
+            text in "[{]?(urn:uuid:)?[0-9a-fA-F]{8}-?[0-9a-fA-Fg]{4}-[0-9a-f]{4}-[0-9A-F]{4}-[0-9a-f]{11,12}-?[}]?"
+        ) {
+            let pattern = regex::Regex::new(UUID_PATTERN).unwrap();
+            proptest::prop_assert_eq!(pattern.is_match(&text), uuid(&text, "").is_ok());
+        }
     }
 
     #[test]

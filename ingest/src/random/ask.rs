@@ -9,23 +9,30 @@ use super::{Kind, LARGEST};
 use crate::http::query::Query;
 
 /// Most values of one answer.
-const COUNT_MAX: u64 = 100;
+pub const COUNT_MAX: u64 = 100;
 /// Most characters of a string.
-const LENGTH_MAX: u64 = 1_000;
+pub const LENGTH_MAX: u64 = 1_000;
 /// Most characters of an alphabet.
-const ALPHABET_MAX: usize = 256;
+pub const ALPHABET_MAX: usize = 256;
 /// Most entries to choose from.
-const CHOICES_MAX: usize = 256;
+pub const CHOICES_MAX: usize = 256;
 /// Most errors that one answer lists, and most bytes of a name that each repeats.
 const ERRORS_MAX: usize = 20;
 const NAME_MAX: usize = 64;
 
 /// Whole numbers that every JSON reader keeps exactly, and their bound as an `i64`.
-const EXACT: RangeInclusive<i64> = -(LARGEST as i64)..=(LARGEST as i64);
+pub const EXACT: RangeInclusive<i64> = -(LARGEST as i64)..=(LARGEST as i64);
+/// How many characters a string has, and how many digits a hexadecimal number, unless the request says otherwise.
+pub const LENGTHS: (u64, u64) = (16, 32);
 /// The range of integers unless the request says otherwise.
-const INTEGERS: (i64, i64) = (0, 100);
+pub const INTEGERS: (i64, i64) = (0, 100);
 /// Characters of strings unless the request says otherwise.
-const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+pub const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// What an alphabet matches: no control characters, and not what stands for bytes that were no UTF-8.
+pub const ALPHABET_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f\ufffd]+$";
+/// What an entry to choose from matches: the same, without commas.
+pub const CHOICE_PATTERN: &str = r"^[^\u0000-\u001f\u007f-\u009f\ufffd,]+$";
 
 /// Parameters that any type takes.
 const COMMON: &[&str] = &["type", "count", "seed"];
@@ -94,8 +101,8 @@ impl Parameters<'_> {
             "float" => Some(Kind::Float),
             "boolean" => Some(Kind::Boolean),
             "uuid" => Some(Kind::Uuid),
-            "string" => Some(Kind::Text { length: self.length(16), alphabet: self.alphabet()? }),
-            "hex" => Some(Kind::Hex { length: self.length(32) }),
+            "string" => Some(Kind::Text { length: self.length(LENGTHS.0), alphabet: self.alphabet()? }),
+            "hex" => Some(Kind::Hex { length: self.length(LENGTHS.1) }),
             "color" => Some(Kind::Color),
             "date" => Some(Kind::Date),
             "name" => Some(Kind::Name),
@@ -216,4 +223,19 @@ impl Parameters<'_> {
 /// Whether a character may stand in an answer of plain text: bytes that were no UTF-8 are U+FFFD by now.
 fn is_shown(character: char) -> bool {
     !character.is_control() && character != char::REPLACEMENT_CHARACTER
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_patterns_are_what_the_reader_does() {
+        let [alphabet, choice] = [ALPHABET_PATTERN, CHOICE_PATTERN].map(|pattern| regex::Regex::new(pattern).unwrap());
+        for letter in (0..=0x10_ffff).filter_map(char::from_u32) {
+            let text = letter.to_string();
+            assert_eq!(alphabet.is_match(&text), is_shown(letter), "{letter:?}");
+            assert_eq!(choice.is_match(&text), is_shown(letter) && letter != ',', "{letter:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Values that a seed decides: what `/random` gives.
 
-mod ask;
+pub mod ask;
 mod generator;
 mod names;
 mod value;

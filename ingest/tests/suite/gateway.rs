@@ -271,6 +271,44 @@ fn what_clients_are_told_has_the_stage_they_know() {
 }
 
 #[test]
+fn every_gateway_gives_the_document_and_the_page_at_its_own_address() {
+    run(async {
+        let rig = Rig::new(Backend::memory(), Settings { largest_answer: Some(1 << 20), ..Settings::default() });
+        for (name, server) in [("rest", "/testStage"), ("http-api-named-stage", "/Prod"), ("load-balancer", "/")] {
+            for path in ["/openapi.json", "/docs"] {
+                let (mut get, mount) = (sample(name), server.trim_end_matches('/'));
+                match name {
+                    "http-api-named-stage" => {
+                        get["requestContext"]["http"]["method"] = json!("GET");
+                        get["rawPath"] = format!("{mount}{path}").into();
+                    }
+                    _ => {
+                        (get["httpMethod"], get["path"]) = (json!("GET"), path.into());
+                        // What is open has a resource of its own, not the one that takes everything.
+                        (get["resource"], get["pathParameters"]) = (path.into(), json!(null));
+                        get["requestContext"]["path"] = format!("{mount}{path}").into();
+                    }
+                }
+                for headers in ["headers", "multiValueHeaders"] {
+                    get.get_mut(headers).into_iter().for_each(|headers| *headers = json!(null));
+                }
+                let (reply, _) = answered(&rig, &get.to_string()).await;
+                assert_eq!(
+                    (&reply["statusCode"], &reply["isBase64Encoded"]),
+                    (&json!(200), &json!(false)),
+                    "{name} {path}"
+                );
+                let body = reply["body"].as_str().unwrap();
+                match path {
+                    "/docs" => assert!(body.contains(&format!("lies under <code>{server}</code>")), "{name}"),
+                    _ => assert_eq!(serde_json::from_str::<Value>(body).unwrap()["servers"][0]["url"], server),
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn an_answer_that_cannot_be_carried_is_a_recorded_problem() {
     run(async {
         let settings = Settings { largest_answer: Some(2_000), ..Settings::default() };

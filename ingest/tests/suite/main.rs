@@ -4,12 +4,17 @@
 
 mod auth;
 mod backend;
+mod bad_input;
+mod bad_parameters;
+mod caching;
 mod conditional;
 mod conformance;
 mod conformance_lists;
 mod conformance_unique;
+mod contract;
 mod cors;
 mod data;
+mod docs;
 mod edge;
 mod failing;
 mod gateway;
@@ -23,6 +28,7 @@ mod random;
 mod relay;
 mod retention;
 mod rig;
+mod schema;
 mod secrets;
 mod server;
 mod simulation;

@@ -15,6 +15,7 @@ use ingest::{Api, Parts, Settings, System};
 use serde_json::Value;
 
 pub use crate::backend::{Backend, on_both};
+use crate::contract;
 
 /// The time of every request that names no other.
 pub const NOW: &str = "2026-11-20T09:30:26.123456Z";
@@ -64,7 +65,8 @@ impl Rig {
         Self { api: Arc::new(Api::new(parts)), backend, sent: AtomicUsize::new(0) }
     }
 
-    /// Sends a request and checks what holds for every one: one event more, and it is this one's (I6).
+    /// Sends a request and checks what holds for every one: one event more, it is this one's (I6), and the document tells of
+    /// the answer.
     pub async fn send(&self, request: Req) -> Response {
         let response = self.api.handle(request.received()).await;
         let sent = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
@@ -77,6 +79,7 @@ impl Rig {
         assert_eq!(response.header("x-request-id"), Some(event.request_id.as_str()));
         assert_eq!(response.header("cache-control"), Some("no-store"));
         assert!(response.header("server-timing").is_some_and(|timing| timing.starts_with("log;dur=")), "{request:?}");
+        contract::check(&request, event, &response);
         response
     }
 

@@ -109,7 +109,7 @@ fn every_setting_may_stand_in_the_file() {
     let file = place.beside("all.toml");
     let text = format!(
         "data = {:?}\nlog = \"warn\"\nlisten = \"127.0.0.1:0\"\nenvironment = \"test\"\nbase-path = \"/v1\"\n\
-         cors-origins = [\"https://a.example\"]\napi-keys = [\"a:alpha:{}\"]\nrequire-if-match = true\nmask = [\"zip\"]\n\
+         cors-origins = [\"https://a.example\"]\napi-keys = [\"a:alpha:{}\"]\nrequire-if-match = true\nclient-caching = true\nmask = [\"zip\"]\n\
          max-connections = 100\nmax-requests = 10\n\
          relay-every = \"50ms\"\ncompact-every = \"1h\"\nmemory = \"64MiB\"\nmax-line = \"1MiB\"\n",
         place.data(),
@@ -120,6 +120,8 @@ fn every_setting_may_stand_in_the_file() {
     let mut client = server.client().with("x-api-key", "secret");
     let body = r#"{"user_id":"ann","message":"hello","zip":"12345-secret"}"#;
     let id = client.post("/v1/data", body).expect(201).json()["id"].as_str().unwrap().to_owned();
+    let seeded = client.get("/v1/random?seed=1").expect(200);
+    assert_eq!(seeded.header("cache-control"), Some("private, max-age=86400"));
     client.put("/v1/tasks/019aa0c5-6f8b-7000-8000-000000000000", r#"{"task":"x"}"#).expect(428);
     client.post("/data", body).expect(404);
     server.client().get("/v1/tasks").expect(401);
