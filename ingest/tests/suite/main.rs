@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod assets;
 mod auth;
 mod backend;
 mod conditional;
 mod conformance;
 mod conformance_lists;
 mod conformance_unique;
+mod contents;
 mod cors;
 mod data;
 mod edge;
