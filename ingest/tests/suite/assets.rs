@@ -40,10 +40,7 @@ fn create_upload_read_download_delete() {
         let pending = value!({"assetId": "cat", "fileName": "Kätzchen.png", "contentType": "image/png", "key": key,
             "status": "pending", "created_at": time, "updated_at": time, "version": 1});
         assert_eq!(without_url(&made), value!({"id": "cat", "asset": pending}));
-        assert_eq!(
-            (&body["expiresIn"], &body["uploadHeaders"]),
-            (&value!(900), &value!({"Content-Type": "image/png"}))
-        );
+        assert_eq!((&body["expiresIn"], &body["uploadHeaders"]["Content-Type"]), (&value!(900), &value!("image/png")));
         assert!(body["uploadUrl"].is_string());
         let event = rig.last_event().await;
         assert_eq!((event.event_type.as_str(), event.entity_id.as_deref()), ("asset.created", Some("cat")));
@@ -292,7 +289,7 @@ fn contents_lie_where_they_were_put() {
         let place =
             Place { api: "http://x/v1".to_owned(), tenant: "t&t".to_owned(), now: Timestamp::parse(NOW).unwrap() };
         let (up, down) = (assets.upload(&asset, &place).await.unwrap(), assets.download(&asset, &place).await.unwrap());
-        assert_eq!(up.headers, [("Content-Type".to_owned(), "a/b".to_owned())]);
+        assert!(up.headers.contains(&("Content-Type".to_owned(), "a/b".to_owned())));
         if backend.folder().is_some() {
             let start = "http://x/v1/assets/a/content?tenant=t%26t&expires=1795167926&signature=";
             assert!(up.url.starts_with(start) && down.starts_with(start) && up.url != down, "{up:?} {down}");

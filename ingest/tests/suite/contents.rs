@@ -304,18 +304,20 @@ fn a_crash_before_the_event_loses_nothing_and_a_sweep_finds_what_nobody_has() {
         assert_eq!(contents.sweep(now).await.unwrap(), Swept { contents: 1, removed: 0 });
         assert_eq!(json(&rig.expect(200, Req::get("/assets/a")).await)["status"], "uploaded");
 
-        // Removed, and the process ended before the content was; one of an asset that never was; drafts.
-        let other = key.replace("/a/", "/never/");
-        rig.backend.upload(&other, b"x").await;
+        // One of an asset that the store has never heard of is left alone; one under another key, and drafts are not.
+        let unknown = key.replace("/a/", "/never/");
+        let former = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
+        rig.backend.upload(&unknown, b"x").await;
+        rig.backend.upload(&former, b"x").await;
         fs::write(path(&key).with_file_name(".x.0011.tmp"), b"x").unwrap();
         fs::write(path(&key).with_file_name("notes.txt"), b"not ours").unwrap();
-        assert_eq!(contents.sweep(now).await.unwrap(), Swept { contents: 2, removed: 1 });
+        assert_eq!(contents.sweep(now).await.unwrap(), Swept { contents: 3, removed: 1 });
         let days = |count: i64| Timestamp::from_micros(now.micros() + count * Timestamp::DAY);
-        assert_eq!(contents.sweep(days(2)).await.unwrap(), Swept { contents: 1, removed: 1 });
+        assert_eq!(contents.sweep(days(2)).await.unwrap(), Swept { contents: 2, removed: 1 });
         rig.expect(200, Req::delete("/assets/a")).await;
         rig.backend.upload(&key, b"came late").await;
-        assert_eq!(contents.sweep(now).await.unwrap(), Swept { contents: 1, removed: 1 });
-        assert!(!path(&key).exists() && path(&key).with_file_name("notes.txt").exists());
+        assert_eq!(contents.sweep(now).await.unwrap(), Swept { contents: 2, removed: 1 });
+        assert!(!path(&key).exists() && path(&key).with_file_name("notes.txt").exists() && path(&unknown).exists());
         rig.verify().await;
     });
 }
