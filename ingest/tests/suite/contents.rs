@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use event::Timestamp;
-use ingest::System;
+use ingest::http::auth::ApiKey;
 use ingest::local::assets::{Folder, Swept};
 use ingest::store::sqlite::SqliteStore;
+use ingest::{Settings, System};
 use serde_json::{Value, json as value};
-use std::sync::Arc;
+use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use crate::backend::Backend;
-use crate::rig::{Req, json, run};
+use crate::rig::{Req, Rig, json, run};
 use crate::server::{Server, rest, start};
 
 const SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
@@ -265,10 +267,28 @@ fn a_client_that_goes_away_leaves_nothing() {
 }
 
 #[test]
+fn a_disk_that_refuses_is_said_so_and_passes() {
+    run(async {
+        let server = start().await;
+        let url = target(&announce(&server, &text("a")).await["uploadUrl"]).to_owned();
+        let place = server.rig.backend.folder().unwrap().join("assets");
+        fs::write(&place, b"in the way").unwrap();
+        let refused = call(&server, "PUT", &url, &[PLAIN], b"hello").await;
+        assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+        fs::remove_file(&place).unwrap();
+        assert_eq!(call(&server, "PUT", &url, &[PLAIN], b"hello").await.status, 200);
+        let log = server.events(3).await;
+        let types: Vec<&str> = log.iter().map(|event| event.event_type.as_str()).collect();
+        assert_eq!(types, ["asset.created", "request.failed", "asset.uploaded"]);
+        server.end().await;
+    });
+}
+
+#[test]
 fn an_expired_url_is_refused() {
     run(async {
         let backend = Backend::sqlite();
-        let rig = crate::rig::Rig::new(backend, ingest::Settings::default());
+        let rig = Rig::new(backend, Settings::default());
         let made = json(&rig.expect(201, Req::post("/assets", &text("a").to_string()).h("host", "h")).await);
         let put = || Req::put(target(&made["uploadUrl"]), "x").h("content-type", "text/plain");
         assert!(rig.api.admit(&put().later(899).received()).await.is_ok());
@@ -281,12 +301,43 @@ fn an_expired_url_is_refused() {
 }
 
 #[test]
+fn a_url_needs_no_key_and_is_of_one_tenant() {
+    run(async {
+        let key = |name: &str, tenant: &str| ApiKey {
+            id: name.to_owned(),
+            sha256: Sha256::digest(name).into(),
+            tenant: tenant.to_owned(),
+        };
+        let settings = Settings { api_keys: vec![key("one", "red"), key("two", "blue")], ..Settings::default() };
+        let rig = Rig::new(Backend::sqlite(), settings);
+        let announce = async |key: &str| {
+            let request = Req::post("/assets", &text("a").to_string()).h("host", "h").h("x-api-key", key);
+            json(&rig.expect(201, request).await)
+        };
+        let (red, _) = (announce("one").await, announce("two").await);
+        let url = target(&red["uploadUrl"]).to_owned();
+        let admitted = async |url: &str, key: Option<&str>| {
+            let request = Req::put(url, "x").h("content-type", "text/plain");
+            let request = key.iter().fold(request, |request, key| request.h("x-api-key", key));
+            rig.api.admit(&request.received()).await.map(|asset| asset.key).map_err(|problem| problem.status)
+        };
+        let place = Ok(red["asset"]["key"].as_str().unwrap().to_owned());
+        for key in [None, Some("one"), Some("two"), Some("none")] {
+            assert_eq!(admitted(&url, key).await, place);
+            assert_eq!(admitted(&url.replace("tenant=red", "tenant=blue"), key).await, Err(403));
+        }
+        rig.expect(401, Req::get("/assets/a/download")).await;
+        rig.verify().await;
+    });
+}
+
+#[test]
 fn a_crash_before_the_event_loses_nothing_and_a_sweep_finds_what_nobody_has() {
     run(async {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(folder.path(), [1; 4]).unwrap());
         let backend = Backend::Sqlite(Arc::clone(&store), folder);
-        let rig = crate::rig::Rig::new(backend, ingest::Settings::default());
+        let rig = Rig::new(backend, Settings::default());
         let path = |key: &str| rig.backend.folder().unwrap().join(key);
         let contents = Folder::new(store, [8; 32], System::real().random);
         let now = (System::real().now)();
