@@ -3,7 +3,6 @@
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:who reads the bucket is CloudTrail's to say; a second bucket of access logs would be billed
   #checkov:skip=CKV_AWS_144:the log's second copy is the operator's decision; docs/deploy.md says how
-  #checkov:skip=CKV2_AWS_62:nothing acts on an object's arrival; the compactor lists
   bucket              = local.bucket
   force_destroy       = var.force_destroy
   object_lock_enabled = var.bucket.object_lock_days > 0

@@ -49,6 +49,7 @@ module "ingest" {
       send-lines      = local.policy.send_events
       write-fallback  = local.policy.write_fallback
       read-bodies     = local.policy.read_bodies
+      remove-assets   = local.policy.remove_assets
     })
   })
 

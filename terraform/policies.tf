@@ -29,6 +29,15 @@ locals {
       keys    = ["raw/dt=*/hour=*/fallback-*", "bodies/*", "assets/*"]
       actions = ["s3:PutObject"]
     })
+    remove_assets = templatefile("${local.files}/write-objects.json.tftpl", {
+      bucket  = local.arn.bucket
+      keys    = ["assets/*"]
+      actions = ["s3:DeleteObject"]
+    })
+    record_uploads = templatefile("${local.files}/record-uploads.json.tftpl", {
+      table  = local.arn.table
+      bucket = local.arn.bucket
+    })
     write_relay_fallback = templatefile("${local.files}/write-objects.json.tftpl", {
       bucket  = local.arn.bucket
       keys    = ["raw/dt=*/hour=*/fallback-*", "quarantine/*"]

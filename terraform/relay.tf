@@ -1,4 +1,4 @@
-# Changes from the table's stream into the raw log.
+# Changes from the table's stream into the raw log; and contents of assets, as S3 tells of them, into the store.
 
 module "relay" {
   source = "./modules/lambda"
@@ -13,8 +13,10 @@ module "relay" {
     timeout_seconds = 60
 
     environment = merge(local.environment, {
-      DAYBOOK_BUCKET   = local.bucket
-      DAYBOOK_FIREHOSE = local.stream.raw
+      DAYBOOK_BUCKET               = local.bucket
+      DAYBOOK_TABLE                = local.table_name
+      DAYBOOK_FIREHOSE             = local.stream.raw
+      DAYBOOK_EVENT_RETENTION_DAYS = tostring(var.store.event_retention_days)
     })
 
     policies = merge(local.key_policies, {
@@ -22,6 +24,7 @@ module "relay" {
       send-lines          = local.policy.send_changes
       write-fallback      = local.policy.write_relay_fallback
       keep-failed-batches = local.policy.keep_failed_batches
+      record-uploads      = local.policy.record_uploads
     })
   })
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use event::EventIds;
 use event::redact::{Redactor, Rules};
+use ingest::assets::memory::MemoryAssets;
 use ingest::http::cursor::Cursors;
 use ingest::local::server::{self, Capacity, Limits};
 use ingest::store::noop::NoopStore;
@@ -52,6 +53,7 @@ pub async fn serve(args: &Serve) -> Result<(), Failure> {
         system: System::real(),
         store,
         sink,
+        assets: Arc::new(MemoryAssets::default()),
         queries: None,
     });
     let listener = server::listen(args.address)?;

@@ -1,5 +1,6 @@
 //! Names of the objects that stages hand to each other.
 
+use crate::id::EventId;
 use crate::time::Timestamp;
 
 /// Prefix of the raw objects.
@@ -13,6 +14,9 @@ pub const BODIES: &str = "bodies/";
 /// Prefix of the Iceberg warehouse.
 pub const LAKE: &str = "lake/";
 
+/// Prefix of the contents of assets.
+pub const ASSETS: &str = "assets/";
+
 /// `raw/dt=YYYY-MM-DD/hour=HH/<name>.ndjson.gz`, partitioned by the time of arrival.
 pub fn raw(arrival: Timestamp, name: &str) -> String {
     format!("{RAW}dt={}/hour={}/{name}.ndjson.gz", arrival.day(), arrival.hour())
@@ -24,8 +28,49 @@ pub fn quarantine(arrival: Timestamp, name: &str) -> String {
 }
 
 /// `bodies/dt=YYYY-MM-DD/<event id>`.
-pub fn body(received_at: Timestamp, event_id: crate::EventId) -> String {
+pub fn body(received_at: Timestamp, event_id: EventId) -> String {
     format!("{BODIES}dt={}/{event_id}", received_at.day())
+}
+
+/// `assets/<tenant>/<asset id>/<event id>`: the event that announced the content. All of it is made of characters that
+/// neither a URL nor a file system reads anything into; what the tenant's name has besides is spelled `~XX`.
+pub fn asset(tenant: &str, id: &str, created: EventId) -> String {
+    format!("{ASSETS}{}/{}/{created}", plain(tenant), plain(id))
+}
+
+/// Tenant, asset and event of a key that [`asset`] makes; `None` for any other.
+pub fn asset_of(key: &str) -> Option<(String, String, EventId)> {
+    let mut parts = key.strip_prefix(ASSETS)?.split('/');
+    let (tenant, id, created) = (unplain(parts.next()?)?, unplain(parts.next()?)?, parts.next()?.parse().ok()?);
+    (asset(&tenant, &id, created) == key).then_some((tenant, id, created))
+}
+
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => plain.push(char::from(byte)),
+            // A name that begins with a dot is hidden, or a folder's own.
+            b'.' if !plain.is_empty() => plain.push('.'),
+            _ => plain.push_str(&format!("~{byte:02X}")),
+        }
+    }
+    plain
+}
+
+fn unplain(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'~' => {
+                let digits = [rest.next()?, rest.next()?];
+                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// The arrival day in the key of a raw or a gateway object, `YYYY-MM-DD`; `None` for any other key.
@@ -49,6 +94,24 @@ mod tests {
         assert_eq!(arrival_day(&key), Some("2026-11-20"));
         assert_eq!(arrival_day("gateway/dt=2026-11-21/hour=09/x.gz"), Some("2026-11-21"));
         assert_eq!(quarantine(arrival, "x"), "quarantine/dt=2026-11-20/x.ndjson.gz");
+    }
+
+    #[test]
+    fn an_asset_s_key_says_whose_it_is() {
+        let created = EventId::from_u128(7);
+        for tenant in ["default", "", ".", "..", "a/b", "~", "~2F", "a~", "Ünï %\0", "a.b"] {
+            for id in ["cat", "...", ".x", "A.b_c-9"] {
+                let key = asset(tenant, id, created);
+                assert_eq!(asset_of(&key), Some((tenant.to_owned(), id.to_owned(), created)), "{key}");
+                assert_eq!(key.matches('/').count(), 3, "{key}");
+                assert!(!key.contains("/."), "{key}");
+            }
+        }
+        let good = asset("t", "a", created);
+        for key in [&good.replace("/t/", "/~74/"), &format!("{good}/x"), &good[1..], &good.replace("/a/", "/~zz/"), ""]
+        {
+            assert_eq!(asset_of(key), None, "{key}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::time::Duration;
 use event::EventIds;
 use event::redact::{Redactor, Rules};
 use fresh::Fresh;
+use ingest::assets::memory::MemoryAssets;
 use ingest::http::cursor::Cursors;
 use ingest::local::server::{Capacity, Limits, serve_stream};
 use ingest::{Api, Parts, Settings, System};
@@ -43,6 +44,7 @@ impl Bench {
             system: System::real(),
             store: Arc::clone(&store) as _,
             sink: Arc::clone(&store) as _,
+            assets: Arc::new(MemoryAssets::default()),
             queries: None,
         });
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");

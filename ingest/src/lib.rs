@@ -1,6 +1,7 @@
 //! Requests in, durable events out.
 
 pub mod api;
+pub mod assets;
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod error;

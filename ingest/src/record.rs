@@ -212,13 +212,16 @@ impl Record {
 /// Closes the event of a request that was taken up at `started` and has its answer at `now`, both microseconds.
 fn seal(mut event: Event, started: u64, answer: &Answer, now: u64) -> Event {
     event.status = i32::from(answer.status);
-    event.response_bytes = i64::try_from(answer.body.len()).ok();
+    event.response_bytes = i64::try_from(answer.size()).ok();
     let micros = u32::try_from(now.saturating_sub(started)).unwrap_or(u32::MAX);
     event.duration_ms = f64::from(micros) / 1_000.0;
     event.sealed()
 }
 
 fn keep_body(event: &mut Event, redactor: &Redactor, received: &Received) -> Body {
+    if let ReceivedBody::Kept { sha256, .. } = &received.body {
+        event.request_body_sha256 = Some(sha256.clone());
+    }
     let ReceivedBody::Whole(bytes) = &received.body else {
         return Body { text: None, encoding: Encoding::Omitted };
     };

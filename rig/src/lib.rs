@@ -4,6 +4,7 @@ pub mod fixtures;
 pub mod flow;
 pub mod foreign;
 pub mod oracle;
+pub mod outsider;
 pub mod plan;
 pub mod proxy;
 pub mod random;

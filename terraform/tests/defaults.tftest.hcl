@@ -63,6 +63,27 @@ run "the_relay_keeps_what_it_cannot_relay" {
   }
 }
 
+run "contents_are_told_of_and_expire" {
+  command = plan
+
+  assert {
+    condition     = one(aws_s3_bucket_notification.assets.lambda_function).filter_prefix == "assets/" && one(aws_s3_bucket_notification.assets.lambda_function).events == toset(["s3:ObjectCreated:*"])
+    error_message = "The relay is told of contents, and of nothing else."
+  }
+  assert {
+    condition     = aws_lambda_permission.assets.principal == "s3.amazonaws.com" && aws_lambda_permission.assets.source_account == "123456789012"
+    error_message = "By this account's bucket only."
+  }
+  assert {
+    condition     = local.expiries["assets/"] == 30
+    error_message = "Thirty days, as the design has it."
+  }
+  assert {
+    condition     = length(aws_s3_bucket_cors_configuration.this) == 0
+    error_message = "No foreign page reads or writes the bucket."
+  }
+}
+
 run "lines_become_objects_where_the_compactor_looks" {
   command = plan
 

@@ -307,3 +307,19 @@ run "a_release_s_zips" {
     error_message = "They are downloaded before the functions are made."
   }
 }
+
+run "browsers_upload_from_the_api_s_own_origins" {
+  command = plan
+  variables {
+    api = { cors_origins = ["https://app.example.org"] }
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_cors_configuration.this[0].cors_rule).allowed_origins == toset(["https://app.example.org"])
+    error_message = "Exact origins, those of the API."
+  }
+  assert {
+    condition     = one(aws_s3_bucket_cors_configuration.this[0].cors_rule).allowed_methods == toset(["GET", "HEAD", "PUT"])
+    error_message = "What signed URLs are for, and no more."
+  }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use compactor::{Compaction, Lake, Options, Summary};
 use event::{EventIds, Timestamp};
 use ingest::http::cursor::Cursors;
+use ingest::local::assets::Folder;
 use ingest::local::server::{self, Capacity};
 use ingest::local::{relay, retention};
 use ingest::store::sqlite::SqliteStore;
@@ -28,6 +29,8 @@ use crate::questions::Questions;
 const UPKEEP_EVERY: i64 = 3_600_000_000;
 /// How often it is looked whether events have had their time.
 const RETENTION_EVERY: Duration = Duration::from_secs(15 * 60);
+/// How often contents are looked for that no asset has.
+const SWEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often it is looked whether the store still knows what is on disk.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
@@ -40,7 +43,9 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let background = Background::start()?;
     let capacity = capacity(&config);
     let counted = Arc::clone(&capacity);
-    let api = api(&config, &installation, &store, background.handle()).await?;
+    let system = installation.system();
+    let assets = Arc::new(Folder::new(Arc::clone(&store), installation.key("assets")?, system.random));
+    let api = api(&config, &installation, &store, &assets, background.handle()).await?;
     let api = Arc::new(api.with_health(Box::new(move || counted.report())));
     let listener = server::listen(config.listen)
         .map_err(Failure::while_(format_args!("listen at {}; choose another address with --listen", config.listen)))?;
@@ -49,6 +54,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let relay = tokio::spawn(relay_loop(Arc::clone(&store), installation.clone(), config.clone(), stopped.clone()));
     let retention = retention_loop(Arc::clone(&store), installation.clone(), config.retention, stopped.clone());
     let retention = background.handle().spawn(retention);
+    let sweep = background.handle().spawn(sweep_loop(assets, installation.clone(), stopped.clone()));
     let compactor = background.handle().spawn(compact_loop(installation.clone(), config.clone(), stopped));
     let signals = Signals::receive().map_err(Failure::while_("receive signals"))?;
     print(format!("Daybook is ready at http://{address}\n").as_bytes())?;
@@ -58,7 +64,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     }
     drop(stop);
     // The loops end by themselves; a panic in one has been logged and loses nothing that is durable.
-    let _ = tokio::join!(relay, retention, compactor);
+    let _ = tokio::join!(relay, retention, sweep, compactor);
     relay::drain(&store, installation.now()).await.map_err(|error| {
         Failure::new(format!(
             "stopped, but not all events were relayed; the store has them for the next start: {error}"
@@ -114,6 +120,7 @@ async fn api(
     config: &Config,
     installation: &Installation,
     store: &Arc<SqliteStore>,
+    assets: &Arc<Folder>,
     background: Handle,
 ) -> Result<Api> {
     let redactor = installation.redactor(&config.mask)?;
@@ -144,6 +151,7 @@ async fn api(
         system: installation.system(),
         store: Arc::clone(store) as _,
         sink: Arc::clone(store) as _,
+        assets: Arc::clone(assets) as _,
         queries: Some(questions.into_query_fn(background)),
     }))
 }
@@ -208,6 +216,30 @@ async fn retention_loop(
             }
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "old events could not be removed; it goes on with the next run"),
+        }
+    }
+}
+
+/// Removes contents that no asset has.
+async fn sweep_loop(assets: Arc<Folder>, installation: Installation, mut stopped: watch::Receiver<()>) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        // Dropped in the middle, the next run begins anew.
+        let swept = tokio::select! {
+            swept = assets.sweep(installation.now()) => swept,
+            _ = stopped.changed() => return,
+        };
+        match swept {
+            Ok(swept) if swept.removed > 0 => {
+                tracing::info!(removed = swept.removed, "removed files that no asset has")
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "the contents of assets could not be looked through"),
         }
     }
 }

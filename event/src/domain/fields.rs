@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -108,6 +109,19 @@ impl Fields {
             Some(Some(parsed)) => Some(parsed),
             Some(None) => self.wrong(name, "invalid_value", format!("{name} must be one of {}.", allowed.join(", "))),
             None => self.wrong(name, "invalid_type", format!("{name} must be a string.")),
+        }
+    }
+
+    /// Takes out a whole number of a range, if it is there.
+    pub fn whole(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        let value = self.take(name)?;
+        let (least, most) = (range.start(), range.end());
+        match value.as_i64() {
+            Some(number) if range.contains(&number) => Some(number),
+            _ if value.is_number() => {
+                self.wrong(name, "invalid_value", format!("{name} must be a whole number from {least} to {most}."))
+            }
+            _ => self.wrong(name, "invalid_type", format!("{name} must be a number.")),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{State, task, user};
+use super::{State, asset, task, user};
 use crate::envelope::Event;
 use crate::id::EventId;
 use crate::time::Timestamp;
@@ -65,6 +65,7 @@ impl<'a> Step<'a> {
         match self.entity_type {
             Some(task::ENTITY) => read(state).map(Folded::Task),
             Some(user::ENTITY) => read(state).map(Folded::User),
+            Some(asset::ENTITY) => read(state).map(Folded::Asset),
             _ => return Err(self.stateless()),
         }
         .map_err(|error| self.refused(error))
@@ -83,6 +84,8 @@ pub enum Folded {
     Task(task::Task),
     /// A user.
     User(user::User),
+    /// An asset.
+    Asset(asset::Asset),
 }
 
 impl Folded {
@@ -91,19 +94,21 @@ impl Folded {
         match self {
             Self::Task(task) => task.state(),
             Self::User(user) => State::of(user),
+            Self::Asset(asset) => State::of(asset),
         }
     }
 }
 
 /// Whether entities of this type have a state that the fold makes.
 pub fn has_state(entity_type: &str) -> bool {
-    matches!(entity_type, task::ENTITY | user::ENTITY)
+    matches!(entity_type, task::ENTITY | user::ENTITY | asset::ENTITY)
 }
 
 /// Where an entity stands among those of its type, the newest last: by this key lists are ordered and gone on with.
 pub fn list_key(entity_type: &str, id: &str, state: &State) -> String {
     match entity_type {
         user::ENTITY => user::list_key(id, state),
+        asset::ENTITY => asset::list_key(id, state),
         // Made by the server, ids grow with time.
         _ => id.to_owned(),
     }
@@ -124,7 +129,13 @@ pub fn step(before: Option<&Folded>, event: &Step<'_>) -> Result<Folded, FoldErr
         (Some(user::ENTITY), Some(Folded::User(user))) => {
             user::evolve(Some(user), event_type, &event.data()?, id, at).map(Folded::User)
         }
-        (Some(task::ENTITY | user::ENTITY), Some(_)) => Err("the state before it is of another kind".to_owned()),
+        (Some(asset::ENTITY), None) => asset::evolve(None, event_type, &event.data()?, id, at).map(Folded::Asset),
+        (Some(asset::ENTITY), Some(Folded::Asset(asset))) => {
+            asset::evolve(Some(asset), event_type, &event.data()?, id, at).map(Folded::Asset)
+        }
+        (Some(task::ENTITY | user::ENTITY | asset::ENTITY), Some(_)) => {
+            Err("the state before it is of another kind".to_owned())
+        }
         _ => return Err(event.stateless()),
     };
     after.map_err(|reason| event.refused(reason))

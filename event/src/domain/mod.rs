@@ -3,9 +3,11 @@
 //! `decide` and `evolve` are pure. Whatever `decide` lets pass, `evolve` takes, and the state it gives is the only
 //! one that the log's readers may compute.
 
+pub mod asset;
 pub mod email;
 pub mod fields;
 pub mod fold;
+pub mod media_type;
 pub mod submission;
 pub mod task;
 pub mod user;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use event::domain::asset::{self, Asset, Content, NewAsset};
 use event::domain::task::{self, Command, Task};
 use event::domain::user::{self, NewUser, Patch, User};
 use event::domain::{self, Change, State};
@@ -11,7 +12,7 @@ use event::{Event, EventId, Timestamp, key};
 
 use crate::support::{golden, testdata};
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 18] = [
     "data.submitted",
     "task.created",
     "task.updated",
@@ -27,6 +28,9 @@ const NAMES: [&str; 15] = [
     "user.created",
     "user.updated",
     "user.deleted",
+    "asset.created",
+    "asset.uploaded",
+    "asset.deleted",
 ];
 
 fn at(seconds: i64) -> Timestamp {
@@ -87,6 +91,26 @@ fn user_life() -> Vec<Event> {
         let user: Option<User> = before.map(|state| serde_json::from_str(state.as_str()).unwrap());
         user::decide(user.as_ref(), command, None, "ann", now).unwrap()
     })
+}
+
+/// The three events of an asset's life.
+fn asset_life() -> Vec<Event> {
+    let body = r#"{"assetId":"cat_1","fileName":"Kätzchen 😀.png","contentType":"image/png","contentLength":70000}"#;
+    let content = Content { size: 70_000, checksum: format!("sha256:{}", event::sha256_hex(b"a cat")) };
+    let commands = [
+        asset::Command::Create(NewAsset::parse(body).unwrap(), "assets/default/cat_1/1".to_owned()),
+        asset::Command::Upload(content),
+        asset::Command::Delete,
+    ];
+    life("asset", "cat_1", 201, commands, |before, command, now| {
+        let asset: Option<Asset> = before.map(|state| serde_json::from_str(state.as_str()).unwrap());
+        asset::decide(asset.as_ref(), command, None, "cat_1", now).unwrap()
+    })
+}
+
+/// The lives of all kinds.
+fn lives() -> impl Iterator<Item = Event> {
+    task_life().into_iter().chain(user_life()).chain(asset_life())
 }
 
 /// An entity's events from the n-th on, as ingest makes them of its commands.
@@ -183,7 +207,7 @@ fn sample(name: &str, number: u128) -> Event {
 }
 
 fn event_of(name: &str) -> Event {
-    match task_life().into_iter().chain(user_life()).find(|event| event.event_type == name) {
+    match lives().find(|event| event.event_type == name) {
         Some(event) => event,
         None => sample(name, 16 + NAMES.iter().position(|known| *known == name).unwrap() as u128).sealed(),
     }
@@ -202,7 +226,7 @@ fn lines_and_hashes_of_this_version() {
 
 #[test]
 fn states_keys_and_masks_of_this_version() {
-    for event in task_life().into_iter().chain(user_life()) {
+    for event in lives() {
         let state = State::from_canonical(event.state_after.unwrap());
         let name = format!("v1/states/{}.json", event.event_type);
         golden(&name, &format!("{}\n{}\n", state.as_str(), state.hash()));
@@ -212,6 +236,8 @@ fn states_keys_and_masks_of_this_version() {
         key::raw(at(0), "5eed0001-000000000001-000000000009"),
         key::quarantine(at(0), "5eed0001"),
         key::body(at(0), id),
+        key::asset("default", "cat_1", id),
+        key::asset("Ünï/../%", "a.b-c_D", id),
         key::raw(Timestamp::from_micros(0), "x"),
     ];
     golden("v1/keys.txt", &format!("{}\n", keys.join("\n")));
@@ -253,16 +279,18 @@ fn every_version_s_states_are_what_its_events_fold_to() {
     for file in of_every_version("states") {
         let text = fs::read_to_string(&file).unwrap();
         let (state, hash) = text.trim_end().split_once('\n').unwrap();
-        let read = match file.file_stem().unwrap().to_str().unwrap().starts_with("user.") {
-            true => State::of(&serde_json::from_str::<User>(state).unwrap()),
-            false => State::of(&serde_json::from_str::<Task>(state).unwrap()),
+        let read = match file.file_stem().unwrap().to_str().unwrap().split_once('.').unwrap().0 {
+            "task" => State::of(&serde_json::from_str::<Task>(state).unwrap()),
+            "user" => State::of(&serde_json::from_str::<User>(state).unwrap()),
+            "asset" => State::of(&serde_json::from_str::<Asset>(state).unwrap()),
+            kind => panic!("states of {kind}"),
         };
         assert_eq!((read.as_str(), read.hash().as_str()), (state, hash), "{}", file.display());
     }
     let v1 = testdata().join("v1/events");
-    for kind in ["task", "user"] {
+    for (kind, change) in [("task", "updated"), ("user", "updated"), ("asset", "uploaded")] {
         let mut before = None;
-        for operation in ["created", "updated", "deleted"] {
+        for operation in ["created", change, "deleted"] {
             let line = fs::read(v1.join(format!("{kind}.{operation}.json"))).unwrap();
             let event = Event::from_line(line.trim_ascii_end()).unwrap();
             let state = domain::evolve(before.as_ref(), &event).unwrap();

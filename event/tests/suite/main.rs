@@ -4,6 +4,7 @@
 
 mod codec;
 mod fold;
+mod fold_assets;
 mod fold_users;
 mod gateway;
 mod goldens;

@@ -94,7 +94,7 @@ impl Api {
             fingerprint,
             status: answer.status,
             headers: content.map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
-            body: String::from_utf8_lossy(&answer.body).into_owned(),
+            body: String::from_utf8_lossy(answer.without_secrets()).into_owned(),
             event_id: event.event_id,
             expires_at: event.received_at.micros() + self.settings.idempotency_seconds * 1_000_000,
         };

@@ -2,6 +2,7 @@
 
 use event::domain::FieldError;
 
+use super::assets::ASSET;
 use super::tasks::TASK;
 use super::users::USER;
 use super::{Api, Finished};
@@ -56,6 +57,7 @@ impl Api {
         let call = Call { received, identity, query, parameter, key };
         let (answered, _guard) = self.claim_key(&call, record).await?;
         match answered {
+            Some(finished) if route == Route::CreateAsset => self.renewed(&call, finished).await,
             Some(finished) => Ok(finished),
             None => self.run(route, &call, record).await,
         }
@@ -89,6 +91,18 @@ impl Api {
             Route::UserHistory => self.entity_history(call, record, &USER).await,
             Route::UpdateUser => self.update_user(call, record).await,
             Route::DeleteUser => self.delete_user(call, record).await,
+            Route::CreateAsset => self.create_asset(call, record).await,
+            Route::ListAssets => self.list_assets(call, record).await,
+            Route::GetAsset => self.get_asset(call, record).await,
+            Route::AssetHistory => self.entity_history(call, record, &ASSET).await,
+            Route::DownloadAsset => self.download_asset(call, record).await,
+            Route::DeleteAsset => self.delete_asset(call, record).await,
+            #[cfg(feature = "local")]
+            Route::UploadContent => self.upload_content(call, record).await,
+            #[cfg(feature = "local")]
+            Route::ReadContent => self.read_content(call, record).await,
+            #[cfg(not(feature = "local"))]
+            Route::UploadContent | Route::ReadContent => Err(Problem::not_found("There is nothing at this path.")),
             Route::Random => self.random(call, record),
             Route::ListQueries => self.ask(call, record, None).await,
             Route::RunQuery => self.ask(call, record, Some(call.parameter.clone())).await,
@@ -170,6 +184,10 @@ fn check_types(received: &Received, route: Route) -> Result<(), Problem> {
     let unsaid = if received.headers.contains_key("origin") { "" } else { "application/json" };
     let content_type = received.headers.get("content-type").map_or(Ok(unsaid), |value| value.to_str());
     let is_json = content_type.is_ok_and(is_json) && !limits::is_encoded(received);
+    if route.is_local() {
+        // Contents are of any type, and who has a URL of one knows of which.
+        return Ok(());
+    }
     if route.takes_json() && !is_json {
         return Err(Problem::unsupported_type("Send the body as application/json in UTF-8, not compressed."));
     }

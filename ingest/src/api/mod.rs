@@ -1,6 +1,9 @@
 //! The API: one request in, one durable event, one response out.
 
+mod assets;
 mod change;
+#[cfg(feature = "local")]
+mod content;
 mod data;
 mod dispatch;
 mod document;
@@ -19,6 +22,7 @@ use event::redact::Redactor;
 use event::{Event, EventId, EventIds};
 use futures::FutureExt;
 
+use crate::assets::AssetStore;
 use crate::error::{Error, ErrorKind};
 use crate::http::cursor::Cursors;
 use crate::http::idempotency::InFlight;
@@ -47,6 +51,8 @@ pub struct Parts {
     pub store: Arc<dyn EventStore>,
     /// Where everything else goes.
     pub sink: Arc<dyn EventSink>,
+    /// Where the contents of assets lie.
+    pub assets: Arc<dyn AssetStore>,
     /// Answers named queries, where this process can.
     pub queries: Option<QueryFn>,
 }
@@ -61,6 +67,7 @@ pub struct Api {
     system: System,
     store: Arc<dyn EventStore>,
     sink: Arc<dyn EventSink>,
+    assets: Arc<dyn AssetStore>,
     queries: Option<QueryFn>,
     health: Option<HealthFn>,
 }
@@ -88,6 +95,7 @@ impl Api {
             system: parts.system,
             store: parts.store,
             sink: parts.sink,
+            assets: parts.assets,
             queries: parts.queries,
             health: None,
         }

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 use cloud::sdk::ATTEMPTS;
 use event::EventId;
-use event::domain::{submission, user};
+use event::domain::{asset, submission, user};
 use sha2::{Digest, Sha256};
 
 use super::errors::{self, Failed};
@@ -108,7 +108,7 @@ impl DynamoStore {
         }
         if let Some(new) = &append.state {
             // Ids that clients choose come again, and their versions go on.
-            let reused = entity.kind == user::ENTITY;
+            let reused = matches!(entity.kind.as_str(), user::ENTITY | asset::ENTITY);
             let state = item::of_state(append, new, expires.filter(|_| !reused))?;
             puts.push(match append.expected {
                 0 => self.put(state, "attribute_not_exists(#pk)", [("#pk", PK)])?,

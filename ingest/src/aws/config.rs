@@ -9,7 +9,7 @@ use event::redact::{Redactor, Rules};
 use event::secret::InstallationKey;
 
 use super::objects::Objects;
-use super::{DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, S3Sink};
+use super::{Bucket, DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, S3Sink};
 use crate::api::Parts;
 use crate::http::cursor::Cursors;
 use crate::settings::{self, Settings};
@@ -57,23 +57,16 @@ impl Targets {
 pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Sink>), Refusal> {
     let env = &ground.env;
     let targets = Targets::read(env)?;
-    let table = env.required("DAYBOOK_TABLE", "the name of the installation's DynamoDB table")?.to_owned();
+    let store = store(env, &targets.bucket)?;
     let key = installation_key(env)?;
     let mask = env.list("DAYBOOK_MASK", |name| Ok::<_, Refusal>(name.to_owned()))?;
     let redactor = Redactor::new(key.derive("redaction"), Rules::default().with_keys(mask));
     let redactor = redactor.map_err(|error| Refusal::new(format!("DAYBOOK_MASK: {error}")))?;
     let settings = settings(env, ground.environment.clone())?;
-    let store = DynamoSettings {
-        table,
-        bucket: targets.bucket.clone(),
-        event_retention_days: env
-            .number("DAYBOOK_EVENT_RETENTION_DAYS", DynamoSettings::default().event_retention_days)?,
-        submission_retention_days: env
-            .number("DAYBOOK_SUBMISSION_RETENTION_DAYS", DynamoSettings::default().submission_retention_days)?,
-    };
     let masking = redactor.clone();
     ground.log.mask_with(move |text| masking.text(text).into_owned());
     let config = sdk::config().await;
+    let assets = Bucket::new(&config, &targets.bucket, patience.clone());
     let (firehose, s3, _) = targets.log(&config, &ground.deadline);
     let sink = Arc::new(Fallback::new(FirehoseSink::new(firehose), s3, ground.deadline.clone()));
     let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_s3::Client::new(&config));
@@ -89,9 +82,22 @@ pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Si
             DynamoStore::new(dynamodb, s3, store, system, patience).with_last_moments(ground.deadline.clone()),
         ),
         sink: Arc::clone(&sink) as _,
+        assets: Arc::new(assets),
         queries: None,
     };
     Ok((parts, sink))
+}
+
+/// The store, as the environment has it.
+pub(super) fn store(env: &Env, bucket: &str) -> Result<DynamoSettings, Refusal> {
+    let default = DynamoSettings::default();
+    Ok(DynamoSettings {
+        table: env.required("DAYBOOK_TABLE", "the name of the installation's DynamoDB table")?.to_owned(),
+        bucket: bucket.to_owned(),
+        event_retention_days: env.number("DAYBOOK_EVENT_RETENTION_DAYS", default.event_retention_days)?,
+        submission_retention_days: env
+            .number("DAYBOOK_SUBMISSION_RETENTION_DAYS", default.submission_retention_days)?,
+    })
 }
 
 fn installation_key(env: &Env) -> Result<InstallationKey, Refusal> {
@@ -101,7 +107,7 @@ fn installation_key(env: &Env) -> Result<InstallationKey, Refusal> {
     key.ok_or_else(|| Refusal::new(format!("{name} is not set")))
 }
 
-fn settings(env: &Env, environment: String) -> Result<Settings, Refusal> {
+pub(super) fn settings(env: &Env, environment: String) -> Result<Settings, Refusal> {
     let default = Settings::default();
     let hours: u16 = env.number("DAYBOOK_IDEMPOTENCY_HOURS", 24)?;
     Ok(Settings {

@@ -38,7 +38,7 @@ pub fn check(received: &Received) -> Result<(), Problem> {
         }
         ReceivedBody::Late { .. } => Err(Problem::late("The body did not come in time.").with("connection", "close")),
         ReceivedBody::Broken { reason, .. } => Err(Problem::invalid(*reason).with("connection", "close")),
-        ReceivedBody::Whole(_) => Ok(()),
+        ReceivedBody::Whole(_) | ReceivedBody::Kept { .. } => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod idempotency;
 pub mod limits;
 pub mod problem;
 pub mod query;
+pub mod range;
 pub mod request;
 pub mod response;
 pub mod route;

@@ -69,6 +69,8 @@ problems! {
     answer_too_large = 400 "answer-too-large" "Answer too large";
     /// 401: no credential, or not a valid one.
     unauthenticated = 401 "unauthenticated" "Authentication required";
+    /// 403: a signed URL that was altered, has expired, or is for something else.
+    url_refused = 403 "url-not-valid" "URL not valid";
     /// 404: no such thing, or not this tenant's.
     not_found = 404 "not-found" "Not found";
     /// 405: the path exists, the method does not.
@@ -89,6 +91,8 @@ problems! {
     uri_too_long = 414 "uri-too-long" "URI too long";
     /// 415: the body is of a type the route does not take.
     unsupported_type = 415 "unsupported-media-type" "Unsupported media type";
+    /// 416: the content has none of the bytes asked for.
+    no_such_range = 416 "range-not-satisfiable" "Range not satisfiable";
     /// 422: the idempotency key was used with another request.
     key_reused = 422 "idempotency-key-reused" "Idempotency key reused";
     /// 428: the change must name the version it is made for.

@@ -47,6 +47,13 @@ pub struct Received {
 pub enum ReceivedBody {
     /// All of it.
     Whole(Bytes),
+    /// All of it, kept as the content of an asset and not in memory.
+    Kept {
+        /// Bytes.
+        size: u64,
+        /// SHA-256 of them, hex.
+        sha256: String,
+    },
     /// It is larger than allowed; `size` bytes were announced, or read before reading stopped.
     TooLarge {
         /// Bytes.
@@ -74,9 +81,18 @@ impl Received {
 
     /// Bytes of the body that came.
     pub fn body_size(&self) -> u64 {
-        match &self.body {
-            ReceivedBody::Whole(bytes) => bytes.len() as u64,
-            ReceivedBody::TooLarge { size } | ReceivedBody::Late { size } | ReceivedBody::Broken { size, .. } => *size,
+        self.body.size()
+    }
+}
+
+impl ReceivedBody {
+    /// Bytes that came, or were announced.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => bytes.len() as u64,
+            Self::Kept { size, .. } | Self::TooLarge { size } | Self::Late { size } | Self::Broken { size, .. } => {
+                *size
+            }
         }
     }
 }

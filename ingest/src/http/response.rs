@@ -14,6 +14,21 @@ pub struct Answer {
     pub headers: Vec<(&'static str, String)>,
     /// Body.
     pub body: Bytes,
+    /// The body as it may be kept, where it has secrets.
+    open: Option<Bytes>,
+    /// What goes out in the place of the body, where it is a stored content.
+    content: Option<Part>,
+}
+
+/// A part of an asset's content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Where the content lies.
+    pub key: String,
+    /// The part's first byte.
+    pub start: u64,
+    /// Its bytes.
+    pub length: u64,
 }
 
 impl Answer {
@@ -26,12 +41,39 @@ impl Answer {
 
     /// An answer with a body of any type.
     pub fn of(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
-        Self { status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
+        Self {
+            status,
+            headers: vec![("content-type", content_type.to_owned())],
+            body: body.into(),
+            ..Self::empty(status)
+        }
     }
 
     /// An answer without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self { status, headers: Vec::new(), body: Bytes::new(), open: None, content: None }
+    }
+
+    /// An answer whose body is a part of a stored content.
+    pub fn content(status: u16, part: Part) -> Self {
+        let length = part.length.to_string();
+        Self { content: Some(part), ..Self::empty(status) }.with("content-length", length)
+    }
+
+    /// The same with a body that has secrets besides what it had: what may be kept of it is what it was.
+    #[must_use]
+    pub fn with_secrets(self, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), open: Some(self.body), ..self }
+    }
+
+    /// The body as it may be kept.
+    pub fn without_secrets(&self) -> &Bytes {
+        self.open.as_ref().unwrap_or(&self.body)
+    }
+
+    /// Bytes of the body.
+    pub fn size(&self) -> u64 {
+        self.content.as_ref().map_or(self.body.len() as u64, |part| part.length)
     }
 
     /// Adds a header.
@@ -96,6 +138,11 @@ impl Response {
     /// Body.
     pub fn body(&self) -> &Bytes {
         &self.answer.body
+    }
+
+    /// The stored content that goes out in the place of the body.
+    pub fn content(&self) -> Option<&Part> {
+        self.answer.content.as_ref()
     }
 
     /// Adds a header that belongs to the connection rather than to the answer.

@@ -4,6 +4,7 @@
 //! `tasks`, its operations in `describe` and its schemas in `SCHEMAS`; what its routes have in common with all others,
 //! such as problems and `Idempotency-Key`, is added to them.
 
+mod assets;
 mod data;
 mod entity;
 mod operation;
@@ -27,6 +28,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Submissions", "What somebody said, kept as it came. A submission is its event."),
     ("Tasks", "Something to be done, with a status and a priority. Every version is kept."),
     ("Users", "Somebody with an e-mail address, under an id that the client chose. Every version is kept."),
+    ("Assets", "A file that the client uploads by itself, by a URL of its own. Every version is kept."),
     ("Random values", "Values of ten types that a seed decides."),
     ("Queries", "Questions to the log, by name."),
     ("Service", "What the service says of itself. Needs no key."),
@@ -39,13 +41,15 @@ const SCHEMAS: &[fn() -> Value] = &[
     data::schemas,
     tasks::schemas,
     users::schemas,
+    assets::schemas,
     random::schemas,
     queries::schemas,
     service::schemas,
 ];
 
-fn describe(route: Route) -> Operation {
-    match route {
+/// None for what a URL in an answer leads to.
+fn describe(route: Route) -> Option<Operation> {
+    Some(match route {
         Route::SubmitData => data::submit(),
         Route::ListData => data::list(),
         Route::GetData => data::get(),
@@ -61,23 +65,30 @@ fn describe(route: Route) -> Operation {
         Route::UserHistory => users::history(),
         Route::UpdateUser => users::update(),
         Route::DeleteUser => users::delete(),
+        Route::CreateAsset => assets::create(),
+        Route::ListAssets => assets::list(),
+        Route::GetAsset => assets::get(),
+        Route::AssetHistory => assets::history(),
+        Route::DownloadAsset => assets::download(),
+        Route::DeleteAsset => assets::delete(),
+        Route::UploadContent | Route::ReadContent => return None,
         Route::Random => random::values(),
         Route::ListQueries => queries::list(),
         Route::RunQuery => queries::run(),
         Route::Health => service::health(),
         Route::OpenApi => service::openapi(),
         Route::Docs => service::docs(),
-    }
+    })
 }
 
 /// The document of an API whose routes lie under `server`: a path, or nothing.
 pub fn document(server: &str) -> Value {
     let tags: Vec<Value> = TAGS.iter().map(|(name, about)| json!({"name": name, "description": about})).collect();
     let mut paths = Map::new();
-    for route in Route::ALL {
+    for (route, operation) in Route::ALL.iter().filter_map(|route| Some((*route, describe(*route)?))) {
         let (method, template) = route.parts();
         let path = paths.entry(template).or_insert_with(|| json!({}));
-        path[method.to_ascii_lowercase()] = describe(*route).into_json(*route);
+        path[method.to_ascii_lowercase()] = operation.into_json(route);
     }
     let mut schemas = Map::new();
     for of_kind in SCHEMAS {

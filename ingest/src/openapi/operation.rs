@@ -129,6 +129,16 @@ impl Reply {
         self
     }
 
+    /// Fields that its JSON has besides.
+    pub fn also(mut self, fields: &[(&str, Value)]) -> Self {
+        for (name, schema) in fields {
+            for content in self.content.values_mut() {
+                content["schema"]["properties"][*name] = schema.clone();
+            }
+        }
+        self
+    }
+
     /// What can be done with the `id` in the answer's body.
     pub fn leads_to(mut self, operations: &[&str]) -> Self {
         for operation in operations {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod assets;
 mod auth;
 mod backend;
 mod bad_input;
@@ -11,6 +12,7 @@ mod conditional;
 mod conformance;
 mod conformance_lists;
 mod conformance_unique;
+mod contents;
 mod contract;
 mod cors;
 mod data;

@@ -52,6 +52,7 @@ impl Rig {
 
     /// With a store or sink that stands before the backend's.
     pub fn on(backend: Backend, store: Arc<dyn EventStore>, sink: Arc<dyn EventSink>, settings: Settings) -> Self {
+        let assets = backend.assets();
         let parts = Parts {
             settings,
             redactor: redactor(),
@@ -60,6 +61,7 @@ impl Rig {
             system: System::real(),
             store,
             sink,
+            assets,
             queries: None,
         };
         Self { api: Arc::new(Api::new(parts)), backend, sent: AtomicUsize::new(0) }

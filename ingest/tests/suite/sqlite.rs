@@ -330,7 +330,8 @@ fn a_database_of_version_one_is_migrated_and_read() {
         Connection::open(&path)
             .unwrap()
             .execute_batch(
-                "drop index users_by_creation; drop index users_by_email; alter table states drop column checksum;
+                "drop index users_by_creation; drop index users_by_email; drop index assets_by_creation;
+                 drop index assets_by_status; alter table states drop column checksum;
                  alter table kept drop column checksum; pragma user_version = 1",
             )
             .unwrap();

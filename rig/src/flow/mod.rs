@@ -20,7 +20,7 @@ use cloud::Deadline;
 use compactor::{Compaction, Lake, Options, RawLog, Step, Summary};
 use event::EventIds;
 use event::redact::{Redactor, Rules};
-use ingest::aws::{DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, S3Sink};
+use ingest::aws::{Bucket, DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, S3Sink};
 use ingest::http::Response;
 use ingest::http::cursor::Cursors;
 use ingest::store::EventSink;
@@ -234,6 +234,7 @@ fn api(settings: &SdkConfig, names: &Names) -> Api {
         system: System::real(),
         store: Arc::new(store(settings, names)),
         sink: Arc::new(sink(settings, names)),
+        assets: Arc::new(Bucket::new(settings, &names.bucket, Deadline::default())),
         queries: None,
     })
 }

@@ -7,5 +7,6 @@ mod athena;
 mod config;
 mod ingest;
 mod relay;
+mod uploads;
 mod whole;
 mod world;

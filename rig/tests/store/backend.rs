@@ -9,10 +9,12 @@ use ::rig::fixtures::Clients;
 use ::rig::proxy::Proxy;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_s3::types::ChecksumAlgorithm;
 use cloud::Deadline;
 use event::{Event, EventId, Timestamp};
 use flate2::read::MultiGzDecoder;
-use ingest::aws::{DynamoSettings, DynamoStore, FirehoseLines, FirehoseSink, S3Sink};
+use ingest::assets::AssetStore;
+use ingest::aws::{Bucket, DynamoSettings, DynamoStore, FirehoseLines, FirehoseSink, S3Sink};
 use ingest::store::{Append, Appended, EntityRef, EventSink, EventStore, Kept, ListQuery, Listed, Stored};
 use ingest::{Receipt, Result, System};
 
@@ -29,6 +31,7 @@ pub struct Backend {
     pub stream: String,
     /// The events of all receipts, in the order in which they were given.
     order: Arc<Mutex<Vec<EventId>>>,
+    assets: Bucket,
     /// Objects that were read already: none ever changes.
     read: Mutex<BTreeMap<String, Vec<Event>>>,
 }
@@ -59,7 +62,8 @@ impl Backend {
         let parts = Parts { clients: through, system: SYSTEM, deadline: Deadline::default() };
         let (table, bucket) = (clients.table().await, clients.bucket().await);
         let stream = clients.stream(&bucket).await;
-        Self { clients, parts, table, bucket, stream, order: Arc::default(), read: Mutex::default() }
+        let assets = Bucket::new(&cloud::sdk::config().await, &bucket, Deadline::default());
+        Self { clients, parts, table, bucket, stream, order: Arc::default(), assets, read: Mutex::default() }
     }
 
     pub fn folder(&self) -> Option<&Path> {
@@ -92,6 +96,17 @@ impl Backend {
 
     pub fn sink(&self) -> Arc<dyn EventSink> {
         Arc::new(Noted { inner: FirehoseSink::new(self.lines()), order: Arc::clone(&self.order) })
+    }
+
+    /// Where the contents of its assets lie.
+    pub fn assets(&self) -> Arc<dyn AssetStore> {
+        Arc::new(self.assets.clone())
+    }
+
+    /// Uploads a content behind the API's back.
+    pub async fn upload(&self, key: &str, content: &[u8]) {
+        let put = self.clients.s3.put_object().bucket(&self.bucket).key(key);
+        put.checksum_algorithm(ChecksumAlgorithm::Sha256).body(content.to_vec().into()).send().await.unwrap();
     }
 
     /// Every event so far, in the order in which they became durable: what table and bucket have, ordered by receipts.

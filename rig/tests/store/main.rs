@@ -4,9 +4,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "../../../ingest/tests/suite/assets.rs"]
+mod assets;
 #[path = "../../../ingest/tests/suite/auth.rs"]
 mod auth;
 mod backend;
+mod bucket;
 mod claims;
 #[path = "../../../ingest/tests/suite/conditional.rs"]
 mod conditional;

@@ -50,6 +50,8 @@ def buckets(plan, fail):
     for rules in plan.all("aws_s3_bucket_lifecycle_configuration"):
         if not any(rule["abort_incomplete_multipart_upload"] for rule in rules["rule"]):
             fail(f"{rules.address}: incomplete uploads stay for ever")
+        if not any((rule["filter"] or [{}])[0].get("prefix") == "assets/" and rule["expiration"] for rule in rules["rule"]):
+            fail(f"{rules.address}: contents that no asset has stay for ever")
         for rule in rules["rule"]:
             prefix = (rule["filter"] or [{}])[0].get("prefix") or ""
             if rule["expiration"] and prefix.startswith(("raw/", "gateway/", "lake/", "quarantine/", "bodies/")):

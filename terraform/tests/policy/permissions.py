@@ -22,9 +22,11 @@ ROLES = {
     | {(f"dynamodb:{action}", on) for action in STORE for on in (TABLE, "TABLE/index/lists")}
     | {("firehose:PutRecord", RAW), ("firehose:PutRecordBatch", RAW)}
     | {("s3:PutObject", f"BUCKET/{keys}") for keys in ("raw/dt=*/hour=*/fallback-*", "bodies/*", "assets/*")}
-    | {("s3:GetObject", "BUCKET/assets/*"), ("s3:GetObject", "BUCKET/bodies/*")},
+    | {("s3:GetObject", "BUCKET/assets/*"), ("s3:GetObject", "BUCKET/bodies/*"), ("s3:DeleteObject", "BUCKET/assets/*")},
     "relay": LOGS | TRACE | FAILED | STREAM
     | {("firehose:PutRecordBatch", RAW)}
+    | {("dynamodb:GetItem", TABLE), ("dynamodb:PutItem", TABLE)}
+    | {("s3:GetObject", "BUCKET/assets/*"), ("s3:DeleteObject", "BUCKET/assets/*")}
     | {("s3:PutObject", "BUCKET/raw/dt=*/hour=*/fallback-*"), ("s3:PutObject", "BUCKET/quarantine/*")},
     "compactor": LOGS | TRACE | FAILED
     | {("s3:GetObject", f"BUCKET/{keys}") for keys in ("raw/*", "gateway/*", "lake/*")}
@@ -45,7 +47,7 @@ ROLES = {
     "schedule": {("lambda:InvokeFunction", "COMPACTOR")},
     "subscription": {("firehose:PutRecord", GATEWAY), ("firehose:PutRecordBatch", GATEWAY)},
     "pipe": STREAM | {("events:PutEvents", "BUS")},
-    # The one role that may delete, and only under lake/: that is its work.
+    # The one role that may delete anything of the log's, and only under lake/: that is its work.
     "optimizer": {(f"s3:{action}", "BUCKET/lake/*") for action in ("GetObject", "PutObject", "DeleteObject")}
     | {("s3:ListBucket", BUCKET)}
     | {(f"glue:{action}", on) for action in ("GetTable", "UpdateTable") for on in (CATALOG, DATABASE, "TABLES/requests")}

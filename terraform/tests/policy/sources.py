@@ -13,8 +13,9 @@ READS = {
     "compactor": ["compactor/src/aws/settings.rs", "compactor/src/aws/gateway.rs"],
     "query": ["query/src/aws/function.rs"],
 }
-# The relay reads what ingest's file calls the targets, and nothing else of it.
-TARGETS = {"DAYBOOK_BUCKET", "DAYBOOK_FIREHOSE"}
+# The relay reads what ingest's file calls the targets, and of the store what recording an upload takes.
+TARGETS = {"DAYBOOK_BUCKET", "DAYBOOK_FIREHOSE", "DAYBOOK_TABLE"}
+RETENTION = {"DAYBOOK_EVENT_RETENTION_DAYS"}
 
 
 def source(path):
@@ -30,7 +31,7 @@ def variables(plan, fail):
         if function == "ingest":
             required.add("DAYBOOK_INSTALLATION_KEY")
         if function == "relay":
-            known, required = known | TARGETS, TARGETS
+            known, required = known | TARGETS | RETENTION, TARGETS | RETENTION
         given = told(plan, function)
         for name in sorted(given - known):
             fail(f"{function} is told {name}, which it does not read")

@@ -1,5 +1,6 @@
 //! The command line, as people and scripts use it.
 
+mod assets;
 mod compact;
 mod config;
 mod entity;

@@ -2,6 +2,7 @@
 
 mod batch;
 mod poison;
+mod uploads;
 
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use cloud::{Deadline, Failure, Function, Ground, Invocation, Metrics, Refusal};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::config::Targets;
+use super::config::{self, Targets};
 use super::objects::Objects;
-use super::{FirehoseLines, S3Sink, pack};
+use super::{Bucket, DynamoStore, FirehoseLines, S3Sink, pack};
 use crate::error::{Error, ErrorKind, Result};
 use crate::system::System;
 use batch::{Batch, Change, Content};
+
+pub use uploads::Uploads;
 
 /// Least time in which something new is begun: what is begun should end.
 const LEAST_TIME: Duration = Duration::from_millis(250);
@@ -25,11 +28,14 @@ const LEAST_TIME: Duration = Duration::from_millis(250);
 /// What Firehose does not take goes into a raw object of its own. What is no change's line is kept in quarantine with
 /// its reason, and the rest goes on. The first thing that can be neither relayed nor kept ends the batch: the stream
 /// starts again from there, and a line that comes twice is in the table once (I2).
+///
+/// It also hears from S3 of contents that came: each becomes a change of its asset.
 #[derive(Debug)]
 pub struct RelayFunction {
     firehose: FirehoseLines,
     objects: S3Sink,
     quarantine: Objects,
+    uploads: Option<Uploads>,
     deadline: Deadline,
     metrics: Metrics,
     system: System,
@@ -56,13 +62,26 @@ impl RelayFunction {
     /// A setting is missing or makes no sense.
     pub async fn build(ground: &Ground) -> Result<Self, Refusal> {
         let targets = Targets::read(&ground.env)?;
-        Ok(Self::new(&sdk::config().await, targets, ground.deadline.clone(), ground.metrics.clone()))
+        let store = config::store(&ground.env, &targets.bucket)?;
+        let settings = config::settings(&ground.env, ground.environment.clone())?;
+        let (sdk, deadline, system) = (sdk::config().await, ground.deadline.clone(), System::real());
+        let assets = Bucket::new(&sdk, &targets.bucket, deadline.clone());
+        let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_s3::Client::new(&sdk));
+        let store = DynamoStore::new(dynamodb, s3, store, system, deadline.clone());
+        let uploads = Uploads::new(store, assets, settings, system);
+        Ok(Self::new(&sdk, targets, deadline, ground.metrics.clone()).with_uploads(uploads))
+    }
+
+    /// The same, recording uploads as well.
+    #[must_use]
+    pub fn with_uploads(self, uploads: Uploads) -> Self {
+        Self { uploads: Some(uploads), ..self }
     }
 
     /// The function on clients of these settings.
     pub fn new(sdk: &SdkConfig, targets: Targets, deadline: Deadline, metrics: Metrics) -> Self {
         let (firehose, objects, quarantine) = targets.log(sdk, &deadline);
-        Self { firehose, objects, quarantine, deadline, metrics, system: System::real() }
+        Self { firehose, objects, quarantine, uploads: None, deadline, metrics, system: System::real() }
     }
 
     /// Relays a batch; gives the sequence number of the first record that is to come again.
@@ -134,7 +153,13 @@ fn is_over(deadline: &Deadline) -> bool {
 impl Function for RelayFunction {
     type Answer = Failures;
 
-    async fn handle(&self, event: Box<RawValue>, _: &Invocation) -> std::result::Result<Failures, Failure> {
+    async fn handle(&self, event: Box<RawValue>, invocation: &Invocation) -> std::result::Result<Failures, Failure> {
+        if uploads::is_notice(event.get()) {
+            let uploads = self.uploads.as_ref().ok_or("nobody here records uploads")?;
+            let recorded = uploads.record(event.get(), invocation).await.map_err(|error| error.to_string())?;
+            self.metrics.count("RecordedUploads", recorded);
+            return Ok(Failures { batch_item_failures: Vec::new() });
+        }
         let batch = Batch::read(event.get())?;
         let first = self.relay(&batch).await;
         let batch_item_failures = first.into_iter().map(|item_identifier| ItemFailure { item_identifier }).collect();

@@ -73,7 +73,7 @@ pub fn receive(event: &str, base_path: &str, invoked: Invoked) -> (Received, Sha
     let headers = headers::headers(&root, &context, invoked.trace_id.as_deref(), &mut fault);
     let read = body(&root, &mut fault);
     let body = match fault.0 {
-        Some(reason) => ReceivedBody::Broken { size: size(&read), reason },
+        Some(reason) => ReceivedBody::Broken { size: read.size(), reason },
         None => read,
     };
     let method = method.unwrap_or_default();
@@ -118,11 +118,4 @@ fn word(json: Json<'_>) -> Option<String> {
     let mut word = json.text().filter(|word| !word.is_empty())?;
     word.truncate(word.floor_char_boundary(LONGEST_WORD));
     Some(word)
-}
-
-fn size(body: &ReceivedBody) -> u64 {
-    match body {
-        ReceivedBody::Whole(bytes) => bytes.len() as u64,
-        ReceivedBody::TooLarge { size } | ReceivedBody::Late { size } | ReceivedBody::Broken { size, .. } => *size,
-    }
 }

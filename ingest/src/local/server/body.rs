@@ -10,7 +10,7 @@ use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
 use super::capacity::BodyRoom;
-use crate::http::{ReceivedBody, limits};
+use crate::http::{Problem, ReceivedBody, limits};
 
 /// How long a client may take for a whole body, however steadily it comes.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
@@ -21,6 +21,8 @@ pub(super) enum Read {
     Done(ReceivedBody),
     /// The memory for bodies is taken; so many bytes had come.
     NoRoom(u64),
+    /// It is not taken, for this reason; so many bytes had come.
+    Refused(Problem, u64),
 }
 
 /// Reads a body up to the limit. What is over it is not read at all: the connection ends with the answer.
@@ -60,7 +62,8 @@ async fn read_frames(mut body: Incoming, room: &mut BodyRoom, size: &mut u64) ->
     Read::Done(ReceivedBody::Whole(bytes.freeze()))
 }
 
-fn is_late(error: &hyper::Error) -> bool {
+/// Whether a body ended because the client was not waited for any longer.
+pub(super) fn is_late(error: &hyper::Error) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     source.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
 }

@@ -18,6 +18,8 @@ const REFUSALS: usize = 128;
 const FLAWED: usize = 64;
 /// Such requests that may wait for their turn; of a client that is gone nothing but they are left.
 const FLAWED_WAITING: usize = 16_384;
+/// Contents that are taken at once: each holds a file, and a piece of it in memory.
+const UPLOADS: usize = 64;
 /// Connections over the capacity that may be told so at once.
 const FAREWELLS: usize = 16;
 
@@ -48,6 +50,7 @@ pub struct Capacity {
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
     farewells: Arc<Semaphore>,
     flawed: Arc<Semaphore>,
     flawed_waiting: Arc<Semaphore>,
@@ -75,6 +78,7 @@ impl Capacity {
             requests: semaphore(limits.requests),
             bodies: semaphore(bodies),
             refusals: semaphore(REFUSALS),
+            uploads: semaphore(UPLOADS),
             farewells: semaphore(FAREWELLS),
             flawed: semaphore(FLAWED),
             flawed_waiting: semaphore(FLAWED_WAITING),
@@ -122,6 +126,15 @@ impl Capacity {
     pub(super) fn flawed(&self) -> Option<Queued> {
         let waiting = Arc::clone(&self.flawed_waiting).try_acquire_owned().ok()?;
         Some(Queued { waiting, turns: Arc::clone(&self.flawed) })
+    }
+
+    /// Room for a content on its way to the disk. Where there is none its request is counted as refused.
+    pub(super) fn upload(&self) -> Option<OwnedSemaphorePermit> {
+        let room = Arc::clone(&self.uploads).try_acquire_owned().ok();
+        if room.is_none() {
+            count(&self.counts.refused_requests);
+        }
+        room
     }
 
     /// Room to tell a connection that there is none.

@@ -20,7 +20,9 @@ use super::capacity::{BodyRoom, Capacity};
 use super::guard::Guard;
 use super::handover::{Handover, Passed};
 use super::head::Flaw;
+use super::outgoing::{Outgoing, outgoing};
 use super::salvage::{Salvaged, salvage};
+use super::upload;
 use crate::api::Api;
 use crate::http::{Arrival, Problem, Received, ReceivedBody, Response};
 
@@ -134,7 +136,7 @@ impl Ground {
 
     /// Hands a request over to a task that outlives the connection, if there is room for one more.
     fn handle(&self, received: Received, refusal: Option<Problem>, room: BodyRoom) -> Handling {
-        if refusal.is_some() || !matches!(received.body, ReceivedBody::Whole(_)) {
+        if refusal.is_some() || !matches!(received.body, ReceivedBody::Whole(_) | ReceivedBody::Kept { .. }) {
             return match self.capacity.flawed() {
                 Some(queued) => Handling::Task(self.spawn(received, refusal, queued.turn())),
                 None => self.turn_away(refusal),
@@ -200,9 +202,9 @@ struct Request {
 }
 
 impl Request {
-    async fn answer(mut self) -> http::Response<Full<Bytes>> {
+    async fn answer(mut self) -> http::Response<Outgoing> {
         let read = match (self.body.take(), &self.refusal) {
-            (Some(body), None) => read_body(body, &mut self.room).await,
+            (Some(body), None) => self.read(body).await,
             _ => Read::Done(ReceivedBody::Whole(Bytes::new())),
         };
         let handled = match self.handle(read) {
@@ -214,12 +216,19 @@ impl Request {
         handled.map_or_else(
             || {
                 tracing::error!("recording a request panicked");
-                let mut response = http::Response::new(Full::default());
+                let mut response = http::Response::new(Outgoing::Left(Full::default()));
                 *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
                 response
             },
-            Response::into_http,
+            |response| outgoing(&self.ground.api, response),
         )
+    }
+
+    async fn read(&mut self, body: Incoming) -> Read {
+        match self.received.as_ref().filter(|received| self.ground.api.takes_content(received)) {
+            Some(received) => upload::receive(&self.ground, received, body).await,
+            None => read_body(body, &mut self.room).await,
+        }
     }
 
     /// Hands the request over; `None` if that was done before.
@@ -235,6 +244,7 @@ impl Request {
                 let full = Problem::overloaded("The server holds as many bodies as it has memory for.");
                 (ReceivedBody::TooLarge { size }, Some(full.with("connection", "close")))
             }
+            Read::Refused(problem, size) => (ReceivedBody::Broken { size, reason: "" }, Some(problem)),
         };
         let room = std::mem::replace(&mut self.room, self.ground.capacity.body());
         Some(self.ground.handle(Received { body, ..received }, refusal, room))

@@ -9,9 +9,11 @@ mod connection;
 mod guard;
 mod handover;
 mod head;
+mod outgoing;
 mod patience;
 mod refuse;
 mod salvage;
+mod upload;
 
 pub use accept::{listen, serve, serve_stream};
 pub use capacity::{Capacity, Limits};

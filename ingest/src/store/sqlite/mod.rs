@@ -112,6 +112,16 @@ impl SqliteStore {
         self.standing.ended().or(panicked)
     }
 
+    /// The data folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Ends it: what is on disk is not known any more, and nothing more is acknowledged.
+    pub(crate) fn end(&self, why: String) {
+        self.standing.end(why);
+    }
+
     /// Writes a file of the folder durably. After a failed sync the store acknowledges nothing more.
     ///
     /// # Errors

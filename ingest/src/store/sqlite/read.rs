@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::domain::{State, list_key, submission, user};
+use event::domain::{State, asset, list_key, submission, user};
 use event::{Event, EventId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
@@ -18,8 +18,8 @@ type Place = (i64, usize);
 /// The ids of one batch lie within it.
 pub const LONGEST_REQUEST: u128 = 15 * 60 * 1_000;
 
-/// [`list_key`] of a user, word for word as the index `users_by_creation` has it.
-const USER_KEY: &str = "printf('%012d.%s', json_extract(state, '$.created_at'), id)";
+/// [`list_key`] of kinds whose ids say nothing of when they were made, word for word as their indexes have it.
+const BY_CREATION: &str = "printf('%012d.%s', json_extract(state, '$.created_at'), id)";
 
 /// Whether a living entity of the kind, other than `entity`, has this value in a field, which is a word of the code's own.
 pub fn is_taken(connection: &Connection, entity: &EntityRef, field: &str, value: &str) -> rusqlite::Result<bool> {
@@ -35,9 +35,13 @@ fn taken_sql(kind: &str, field: &str) -> String {
     )
 }
 
-/// The condition of the indexes over users: they are used only where a statement has it, word for word.
+/// The condition of the indexes over one kind: they are used only where a statement has it, word for word.
 fn literal(kind: &str) -> &'static str {
-    if kind == user::ENTITY { " and kind = 'user'" } else { "" }
+    match kind {
+        user::ENTITY => " and kind = 'user'",
+        asset::ENTITY => " and kind = 'asset'",
+        _ => "",
+    }
 }
 
 pub fn load(connection: &Connection, entity: &EntityRef) -> Result<Option<Stored>> {
@@ -160,7 +164,7 @@ fn states_sql(query: &ListQuery, kind: &str, filters: &[(&'static str, String)],
     let mut sql =
         format!("select {columns} from states where tenant = ? and kind = ? and deleted = 0{}", literal(kind));
     let mut values = vec![Value::from(query.tenant.clone()), Value::from(kind.to_owned())];
-    let key = if kind == user::ENTITY { USER_KEY } else { "id" };
+    let key = if matches!(kind, user::ENTITY | asset::ENTITY) { BY_CREATION } else { "id" };
     for (name, value) in filters {
         // `name` is one of the code's own words, so it may stand in the statement.
         sql.push_str(&format!(" and json_extract(state, '$.{name}') = ?"));
@@ -274,7 +278,7 @@ mod tests {
 
     /// An index over an expression is used only where a statement has it word for word.
     #[test]
-    fn users_are_found_by_their_indexes() {
+    fn users_and_assets_are_found_by_their_indexes() {
         let folder = tempfile::tempdir().unwrap();
         let connection = schema::open_writer(&folder.path().join("store.db"), "x").unwrap();
         let plan = |sql: &str| {
@@ -283,18 +287,22 @@ mod tests {
             let steps = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
             steps.map(|step| step.unwrap()).collect::<Vec<_>>().join("; ")
         };
-        let list = |before: Option<&str>, filters: &[(&'static str, String)]| {
-            let of = ListOf::States { kind: user::ENTITY.to_owned(), filters: filters.to_vec() };
+        let list = |kind: &str, before: Option<&str>, filters: &[(&'static str, String)]| {
+            let of = ListOf::States { kind: kind.to_owned(), filters: filters.to_vec() };
             let query = ListQuery { tenant: "t".to_owned(), of, before: before.map(str::to_owned), limit: 9 };
-            plan(&states_sql(&query, user::ENTITY, filters, 9).0)
+            plan(&states_sql(&query, kind, filters, 9).0)
         };
-        for (found, columns) in
-            [(list(None, &[]), "tenant=? AND kind=?"), (list(Some("k"), &[]), "tenant=? AND kind=? AND <expr><?")]
-        {
-            assert_eq!(found, format!("SEARCH states USING INDEX users_by_creation ({columns})"));
+        for (kind, index) in [(user::ENTITY, "users_by_creation"), (asset::ENTITY, "assets_by_creation")] {
+            for (before, columns) in [(None, "tenant=? AND kind=?"), (Some("k"), "tenant=? AND kind=? AND <expr><?")] {
+                let expect = format!("SEARCH states USING INDEX {index} ({columns})");
+                assert_eq!(list(kind, before, &[]), expect);
+            }
         }
+        let pending = [("status", "pending".to_owned())];
+        let expect = "SEARCH states USING INDEX assets_by_status (tenant=? AND kind=? AND <expr>=? AND <expr><?)";
+        assert_eq!(list(asset::ENTITY, Some("k"), &pending), expect);
         let address = [(user::UNIQUE, "a@x".to_owned())];
-        for found in [list(None, &address), plan(&taken_sql(user::ENTITY, user::UNIQUE))] {
+        for found in [list(user::ENTITY, None, &address), plan(&taken_sql(user::ENTITY, user::UNIQUE))] {
             assert!(found.contains("users_by_email (tenant=? AND <expr>=? AND kind=?"), "{found}");
         }
     }

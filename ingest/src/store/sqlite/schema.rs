@@ -81,6 +81,12 @@ const MIGRATIONS: &[&str] = &["
     create index users_by_creation on states (tenant, kind, printf('%012d.%s', json_extract(state, '$.created_at'), id))
         where kind = 'user' and deleted = 0;
     create index users_by_email on states (tenant, json_extract(state, '$.email')) where kind = 'user' and deleted = 0;
+", "
+    -- Assets, too, are listed by the time of their creation.
+    create index assets_by_creation on states (tenant, kind, printf('%012d.%s', json_extract(state, '$.created_at'), id))
+        where kind = 'asset' and deleted = 0;
+    create index assets_by_status on states (tenant, kind, json_extract(state, '$.status'),
+        printf('%012d.%s', json_extract(state, '$.created_at'), id)) where kind = 'asset' and deleted = 0;
 "];
 
 /// Opens the one connection that writes; creates or migrates the database first.

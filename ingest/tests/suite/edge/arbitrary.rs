@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use event::EventIds;
+use ingest::assets::memory::MemoryAssets;
 use ingest::http::cursor::Cursors;
 use ingest::local::server::{Capacity, Limits, serve_stream};
 use ingest::{Api, Parts, Settings, System};
@@ -159,6 +160,7 @@ impl Bench {
             system: System::real(),
             store: Arc::clone(&store) as _,
             sink: Arc::clone(&store) as _,
+            assets: Arc::new(MemoryAssets::default()),
             queries: None,
         });
         Self { api: Arc::new(api), store, capacity: Arc::new(Capacity::new(Limits::default())) }

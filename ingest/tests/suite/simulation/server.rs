@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use event::EventIds;
+use ingest::assets::memory::MemoryAssets;
 use ingest::http::Response;
 use ingest::http::cursor::Cursors;
 use ingest::store::memory::MemoryStore;
@@ -66,6 +67,7 @@ fn api(store: &Arc<MemoryStore>, failures: u64, process: &str) -> Api {
         system: world::system(),
         store: Arc::clone(&sea) as _,
         sink: sea,
+        assets: Arc::new(MemoryAssets::default()),
         queries: None,
     })
 }

@@ -1,0 +1,149 @@
+//! The contents of assets on one machine: files of the data folder, behind URLs that this server signs and serves.
+
+mod draft;
+mod sweep;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use event::domain::asset::{Asset, Content};
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::assets::{AssetStore, GRANT_SECONDS, Grant, Place};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::sqlite::SqliteStore;
+
+pub use draft::{Draft, Kept};
+pub use sweep::Swept;
+
+/// Bytes that are read of a file at a time.
+const CHUNK: usize = 256 << 10;
+/// The contents that lie below a data folder, and the key that signs their URLs.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    store: Arc<SqliteStore>,
+    key: [u8; 32],
+    random: fn() -> [u8; 16],
+}
+
+impl Folder {
+    /// The contents beside a store, with URLs under this key.
+    pub fn new(store: Arc<SqliteStore>, key: [u8; 32], random: fn() -> [u8; 16]) -> Self {
+        Self { root: store.folder().to_owned(), store, key, random }
+    }
+
+    /// Whether a URL was made here: for this method, and for this asset's key, media type and length.
+    pub fn is_signed(&self, method: &str, asset: &Asset, expires: i64, signature: &str) -> bool {
+        bool::from(self.signature(method, asset, expires).as_bytes().ct_eq(signature.as_bytes()))
+    }
+
+    /// Begins a content. It is nobody's, and gone again, unless it is [kept](Draft::keep).
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn draft(&self, key: &str) -> io::Result<Draft> {
+        let (target, random) = (self.path(key), event::hex(&(self.random)()[..8]));
+        let store = Arc::clone(&self.store);
+        blocking(move || Draft::create(store, target, &random)).await
+    }
+
+    /// Opens a content.
+    ///
+    /// # Errors
+    /// The disk's, or there is none.
+    pub fn open(&self, key: &str) -> io::Result<File> {
+        File::open(self.path(key))
+    }
+
+    fn url(&self, method: &str, asset: &Asset, place: &Place) -> String {
+        let expires = place.now.seconds() + i64::from(GRANT_SECONDS);
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("tenant", &place.tenant).append_pair("expires", &expires.to_string());
+        query.append_pair("signature", &self.signature(method, asset, expires));
+        format!("{}/assets/{}/content?{}", place.api, asset.asset_id, query.finish())
+    }
+
+    /// NUL occurs in none of the parts: no two lists of parts are written alike.
+    fn signature(&self, method: &str, asset: &Asset, expires: i64) -> String {
+        let length = asset.content_length.map_or_else(String::new, |length| length.to_string());
+        let text = [method, &asset.key, &asset.content_type, &length, &expires.to_string()].join("\0");
+        // HMAC takes a key of any length, so there always is one.
+        let mac = Hmac::<Sha256>::new_from_slice(&self.key).map(|mac| mac.chain_update(text).finalize().into_bytes());
+        mac.map_or_else(|_| String::new(), |mac| event::hex(&mac))
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        self.root.join(key)
+    }
+}
+
+#[async_trait]
+impl AssetStore for Folder {
+    async fn upload(&self, asset: &Asset, place: &Place) -> Result<Grant> {
+        let mut headers = vec![("Content-Type".to_owned(), asset.content_type.clone())];
+        headers.extend(asset.content_length.map(|length| ("Content-Length".to_owned(), length.to_string())));
+        Ok(Grant { url: self.url("PUT", asset, place), headers })
+    }
+
+    async fn download(&self, asset: &Asset, place: &Place) -> Result<String> {
+        Ok(self.url("GET", asset, place))
+    }
+
+    async fn size(&self, key: &str) -> Result<Option<i64>> {
+        match tokio::fs::metadata(self.path(key)).await {
+            Ok(found) => Ok(Some(i64::try_from(found.len()).unwrap_or(i64::MAX))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("find", key, error)),
+        }
+    }
+
+    async fn find(&self, key: &str) -> Result<Option<Content>> {
+        let path = self.path(key);
+        match blocking(move || digest(&path)).await {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("read", key, error)),
+        }
+    }
+
+    async fn remove(&self, key: &str) -> Result<()> {
+        match tokio::fs::remove_file(self.path(key)).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", key, error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn folder(&self) -> Option<&Folder> {
+        Some(self)
+    }
+}
+
+fn digest(path: &Path) -> io::Result<Content> {
+    let (mut file, mut hash, mut size) = (File::open(path)?, Sha256::new(), 0_usize);
+    let mut bytes = vec![0; CHUNK];
+    loop {
+        match file.read(&mut bytes)? {
+            0 => break,
+            read => {
+                hash.update(&bytes[..read]);
+                size += read;
+            }
+        }
+    }
+    let checksum = format!("sha256:{}", event::hex(&hash.finalize()));
+    Ok(Content { size: i64::try_from(size).unwrap_or(i64::MAX), checksum })
+}
+
+fn failed(what: &str, key: &str, error: io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("cannot {what} {key}")).with_source(error)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
