@@ -134,7 +134,8 @@ fn no_statement_opens_what_is_not_the_log_s() {
             .env_clear()
             .stdin(Stdio::null());
         bounded(&mut command);
-        for line in fs::read_to_string(&trace).unwrap().lines() {
+        // What is executed is the program itself, wherever it was built: its path may have "open" in it.
+        for line in fs::read_to_string(&trace).unwrap().lines().filter(|line| !line.contains("execve(")) {
             assert!(!line.contains("connect(") && !line.contains("AF_INET"), "{sql}: {line}");
             let Some(path) = line.split_once("open").and_then(|(_, rest)| rest.split('"').nth(1)) else { continue };
             let data = data.canonicalize().unwrap();
