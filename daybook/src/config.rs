@@ -99,17 +99,18 @@ impl Config {
         })
     }
 
-    /// Refuses an address that others can reach while anybody may call.
+    /// Refuses an address that others can reach while anybody may call; `made` is how many keys the data folder has.
     ///
     /// # Errors
     /// Such an address without an API key.
-    pub fn check_exposure(&self) -> Result<()> {
-        if self.listen.ip().is_loopback() || !self.api_keys.is_empty() {
+    pub fn check_exposure(&self, made: usize) -> Result<()> {
+        if self.listen.ip().is_loopback() || !self.api_keys.is_empty() || made > 0 {
             return Ok(());
         }
         let listen = self.listen;
         Err(Failure::new(format!(
-            "listen = {listen} can be reached from other machines; set api-keys, or listen at 127.0.0.1:{}",
+            "listen = {listen} can be reached from other machines; make a key with daybook keys create, set api-keys, or \
+             listen at 127.0.0.1:{}",
             listen.port()
         )))
     }

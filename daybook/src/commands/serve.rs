@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use compactor::{Compaction, Lake, Options, Summary};
 use event::{EventIds, Timestamp};
+use ingest::http::auth::Issued;
 use ingest::http::cursor::Cursors;
+use ingest::local::keys::{KeyFile, WatchedKeys};
 use ingest::local::server::{self, Capacity};
 use ingest::local::{relay, retention};
 use ingest::store::sqlite::SqliteStore;
@@ -28,19 +30,23 @@ use crate::questions::Questions;
 const UPKEEP_EVERY: i64 = 3_600_000_000;
 /// How often it is looked whether events have had their time.
 const RETENTION_EVERY: Duration = Duration::from_secs(15 * 60);
+/// How often it is looked whether API keys were made or revoked.
+const KEYS_EVERY: Duration = Duration::from_millis(250);
 /// How often it is looked whether the store still knows what is on disk.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
 /// Serves until SIGTERM or SIGINT, then lets requests end, relays what they left and exits 0.
 pub async fn run(config: Config) -> Result<ExitCode> {
-    config.check_exposure()?;
+    config.check_exposure(KeyFile::of(&config.data).read()?.len())?;
     query::named::check()?;
     let installation = Installation::at(&config.data, System::real())?;
+    let keys = WatchedKeys::new(KeyFile::of(installation.folder()))?;
     let store = Arc::new(installation.store().await?);
     let background = Background::start()?;
     let capacity = capacity(&config);
     let counted = Arc::clone(&capacity);
-    let api = api(&config, &installation, &store, background.handle()).await?;
+    let issued = Issued::Known(keys.known());
+    let api = api(&config, &installation, &store, issued, background.handle()).await?;
     let api = Arc::new(api.with_health(Box::new(move || counted.report())));
     let listener = server::listen(config.listen)
         .map_err(Failure::while_(format_args!("listen at {}; choose another address with --listen", config.listen)))?;
@@ -49,6 +55,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let relay = tokio::spawn(relay_loop(Arc::clone(&store), installation.clone(), config.clone(), stopped.clone()));
     let retention = retention_loop(Arc::clone(&store), installation.clone(), config.retention, stopped.clone());
     let retention = background.handle().spawn(retention);
+    let keys = background.handle().spawn(keys_loop(keys, stopped.clone()));
     let compactor = background.handle().spawn(compact_loop(installation.clone(), config.clone(), stopped));
     let signals = Signals::receive().map_err(Failure::while_("receive signals"))?;
     print(format!("Daybook is ready at http://{address}\n").as_bytes())?;
@@ -58,7 +65,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     }
     drop(stop);
     // The loops end by themselves; a panic in one has been logged and loses nothing that is durable.
-    let _ = tokio::join!(relay, retention, compactor);
+    let _ = tokio::join!(relay, retention, keys, compactor);
     relay::drain(&store, installation.now()).await.map_err(|error| {
         Failure::new(format!(
             "stopped, but not all events were relayed; the store has them for the next start: {error}"
@@ -114,6 +121,7 @@ async fn api(
     config: &Config,
     installation: &Installation,
     store: &Arc<SqliteStore>,
+    issued: Issued,
     background: Handle,
 ) -> Result<Api> {
     let redactor = installation.redactor(&config.mask)?;
@@ -144,6 +152,7 @@ async fn api(
         store: Arc::clone(store) as _,
         sink: Arc::clone(store) as _,
         queries: Some(questions.into_query_fn(background)),
+        issued,
     }))
 }
 
@@ -174,6 +183,31 @@ async fn relay_loop(
         }
         if let Err(error) = relay::drain(&store, installation.now()).await {
             tracing::error!(%error, "the relay failed; it goes on with the next run");
+        }
+    }
+}
+
+/// Takes over keys that are made and revoked meanwhile.
+async fn keys_loop(mut keys: WatchedKeys, mut stopped: watch::Receiver<()>) {
+    let mut ticks = tokio::time::interval(KEYS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said = String::new();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        match keys.look() {
+            Ok(false) => continue,
+            Ok(true) => {
+                tracing::info!("took over the API keys of the data folder");
+                said.clear();
+            }
+            Err(error) if error.to_string() != said => {
+                said = error.to_string();
+                tracing::error!(%error, "the API keys are those of before until their file can be read");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use event::domain::FieldError;
 use super::tasks::TASK;
 use super::users::USER;
 use super::{Api, Finished};
-use crate::http::auth::{Identity, identify};
+use crate::http::auth::{Identity, Refused};
 use crate::http::idempotency::{Guard, Key, key_of};
 use crate::http::query::Query;
 use crate::http::route::{Matched, Route, find};
@@ -31,10 +31,7 @@ impl Call<'_> {
 
 impl Api {
     pub(super) async fn dispatch(&self, received: &Received, record: &mut Record) -> Result<Finished, Problem> {
-        let identity = identify(received, &self.settings.api_keys);
-        if let Ok(identity) = &identity {
-            record.identify(identity);
-        }
+        let identity = self.identify(received, record).await;
         limits::check(received)?;
         let matched = find(&received.method, &received.path, &self.settings.base_path)?;
         record.route(matched.template);
@@ -46,6 +43,7 @@ impl Api {
             return Err(Problem::method_not_allowed(detail).with("allow", matched.allow));
         };
         let identity = if route.is_open() { identity.unwrap_or_else(|_| Identity::anonymous()) } else { identity? };
+        identity.may_use(route)?;
         check_types(received, route)?;
         let mut key = if route.changes() { key_of(received, &identity, route.template())? } else { None };
         if let Some(key) = &mut key {
@@ -62,14 +60,24 @@ impl Api {
     }
 
     /// Takes down whose request was refused, and which route it is for, as far as it says so.
-    pub(super) fn identify_refused(&self, received: &Received, problem: Problem, record: &mut Record) -> Problem {
-        if let Ok(identity) = identify(received, &self.settings.api_keys) {
-            record.identify(&identity);
-        }
+    pub(super) async fn identify_refused(&self, received: &Received, problem: Problem, record: &mut Record) -> Problem {
+        // That it is refused is known already.
+        let _ = self.identify(received, record).await;
         if let Ok(matched) = find(&received.method, &received.path, &self.settings.base_path) {
             record.route(matched.template);
         }
         problem
+    }
+
+    /// Finds out who is asking, and takes it down, also of those who are refused.
+    async fn identify(&self, received: &Received, record: &mut Record) -> Result<Identity, Problem> {
+        let identity = self.gate.identify(received).await;
+        match &identity {
+            Ok(identity) => record.identify(identity),
+            Err(Refused { suspect: Some(suspect), .. }) => record.identify(suspect),
+            Err(_) => {}
+        }
+        identity.map_err(|refused| refused.problem)
     }
 
     async fn run(&self, route: Route, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {

@@ -19,6 +19,7 @@ use event::{Event, EventId, EventIds};
 use futures::FutureExt;
 
 use crate::error::{Error, ErrorKind};
+use crate::http::auth::{Gate, Issued};
 use crate::http::cursor::Cursors;
 use crate::http::idempotency::InFlight;
 use crate::http::{Answer, Arrival, Problem, Received, Response, cors, limits};
@@ -48,11 +49,14 @@ pub struct Parts {
     pub sink: Arc<dyn EventSink>,
     /// Answers named queries, where this process can.
     pub queries: Option<QueryFn>,
+    /// Keys that are made while the API runs.
+    pub issued: Issued,
 }
 
 /// The API of one installation. Shared by all connections.
 pub struct Api {
     settings: Settings,
+    gate: Gate,
     redactor: Redactor,
     cursors: Cursors,
     ids: Mutex<EventIds>,
@@ -79,6 +83,7 @@ impl Api {
     /// The API of these parts.
     pub fn new(parts: Parts) -> Self {
         Self {
+            gate: Gate::new(parts.settings.api_keys.clone(), parts.issued),
             settings: parts.settings,
             redactor: parts.redactor,
             cursors: parts.cursors,
@@ -162,7 +167,7 @@ impl Api {
     ) -> Result<Finished, Problem> {
         let work = AssertUnwindSafe(async {
             match refusal {
-                Some(problem) => Err(self.identify_refused(received, problem, record)),
+                Some(problem) => Err(self.identify_refused(received, problem, record).await),
                 None => self.dispatch(received, record).await,
             }
         });

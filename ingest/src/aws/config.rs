@@ -9,8 +9,9 @@ use event::redact::{Redactor, Rules};
 use event::secret::InstallationKey;
 
 use super::objects::Objects;
-use super::{DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, S3Sink};
+use super::{DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, KeyTable, S3Sink};
 use crate::api::Parts;
+use crate::http::auth::Issued;
 use crate::http::cursor::Cursors;
 use crate::settings::{self, Settings};
 use crate::system::System;
@@ -78,6 +79,7 @@ pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Si
     let sink = Arc::new(Fallback::new(FirehoseSink::new(firehose), s3, ground.deadline.clone()));
     let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_s3::Client::new(&config));
     let system = System::real();
+    let keys = KeyTable::new(dynamodb.clone(), store.table.clone(), patience.clone());
     let parts = Parts {
         settings,
         redactor,
@@ -90,6 +92,7 @@ pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Si
         ),
         sink: Arc::clone(&sink) as _,
         queries: None,
+        issued: Issued::Asked(keys.into_find(system)),
     };
     Ok((parts, sink))
 }

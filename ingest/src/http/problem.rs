@@ -52,6 +52,8 @@ problems! {
     answer_too_large = 400 "answer-too-large" "Answer too large";
     /// 401: no credential, or not a valid one.
     unauthenticated = 401 "unauthenticated" "Authentication required";
+    /// 403: the credential is good, and does not reach this far.
+    forbidden = 403 "insufficient-scope" "Insufficient scope";
     /// 404: no such thing, or not this tenant's.
     not_found = 404 "not-found" "Not found";
     /// 405: the path exists, the method does not.

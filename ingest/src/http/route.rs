@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use event::EventId;
 use percent_encoding::percent_decode_str;
 
+use super::auth::Scope;
 use super::problem::Problem;
 
 macro_rules! routes {
@@ -75,6 +76,17 @@ impl Route {
     /// Whether anybody may use it.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Health)
+    }
+
+    /// What a credential must allow for it; none where anybody may use it.
+    pub fn scope(self) -> Option<Scope> {
+        match self {
+            _ if self.is_open() => None,
+            // They read what everybody of the tenant sent: bodies, addresses, refusals.
+            Self::ListQueries | Self::RunQuery => Some(Scope::Admin),
+            _ if self.changes() => Some(Scope::Write),
+            _ => Some(Scope::Read),
+        }
     }
 
     /// Whether it may change something.

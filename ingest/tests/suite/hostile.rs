@@ -1,7 +1,6 @@
 //! Any request at all: a documented status, exactly one event, no panic (I6, I9).
 
 use ingest::Settings;
-use ingest::http::auth::ApiKey;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -148,7 +147,7 @@ fn request() -> impl Strategy<Value = Req> {
 }
 
 fn settings(keyed: bool) -> Settings {
-    let key = ApiKey { id: "k".to_owned(), sha256: [0; 32], tenant: "t".to_owned() };
+    let key = format!("k:t:{}", "0".repeat(64)).parse().unwrap();
     let api_keys = if keyed { vec![key] } else { Vec::new() };
     Settings { api_keys, cors_origins: vec!["https://a.example".to_owned()], ..Settings::default() }
 }

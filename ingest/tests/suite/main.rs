@@ -9,6 +9,7 @@ mod conformance;
 mod conformance_lists;
 mod conformance_unique;
 mod cors;
+mod credentials;
 mod data;
 mod edge;
 mod failing;

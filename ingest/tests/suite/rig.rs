@@ -8,6 +8,8 @@ use bytes::Bytes;
 use event::redact::{Redactor, Rules};
 use event::{Event, EventIds, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use ingest::api::QueryFn;
+use ingest::http::auth::Issued;
 use ingest::http::cursor::Cursors;
 use ingest::http::{Arrival, Received, ReceivedBody, Response};
 use ingest::store::{EventSink, EventStore};
@@ -49,8 +51,24 @@ impl Rig {
         Self::on(backend, store, sink, settings)
     }
 
+    /// With somebody who answers queries.
+    pub fn asking(backend: Backend, settings: Settings, queries: QueryFn) -> Self {
+        let (store, sink) = (backend.store(), backend.sink());
+        Self::of(backend, store, sink, settings, Some(queries))
+    }
+
     /// With a store or sink that stands before the backend's.
     pub fn on(backend: Backend, store: Arc<dyn EventStore>, sink: Arc<dyn EventSink>, settings: Settings) -> Self {
+        Self::of(backend, store, sink, settings, None)
+    }
+
+    fn of(
+        backend: Backend,
+        store: Arc<dyn EventStore>,
+        sink: Arc<dyn EventSink>,
+        settings: Settings,
+        queries: Option<QueryFn>,
+    ) -> Self {
         let parts = Parts {
             settings,
             redactor: redactor(),
@@ -59,7 +77,8 @@ impl Rig {
             system: System::real(),
             store,
             sink,
-            queries: None,
+            queries,
+            issued: Issued::Nowhere,
         };
         Self { api: Arc::new(Api::new(parts)), backend, sent: AtomicUsize::new(0) }
     }

@@ -58,7 +58,7 @@ fn a_wrong_value_is_named_with_a_right_one() {
 
 #[test]
 fn an_address_that_others_can_reach_needs_a_key() {
-    check_flags(&["--listen", "0.0.0.0:0"], "set api-keys, or listen at 127.0.0.1:0");
+    check_flags(&["--listen", "0.0.0.0:0"], "daybook keys create, set api-keys, or listen at 127.0.0.1:0");
     check_flags(&["--listen", "[::]:0"], "set api-keys");
     let place = Place::new();
     let key = format!("a:alpha:{}", event::sha256_hex(b"secret"));
