@@ -7,6 +7,13 @@ locals {
   pool_arn = local.own_pool ? aws_cognito_user_pool.this[0].arn : try(var.authorizer.cognito.user_pool_arn, null)
   pool_id  = local.own_pool ? aws_cognito_user_pool.this[0].id : try(regex("userpool/(.+)$", local.pool_arn)[0], null)
 
+  # Whose data the claims open. A claim is not made up for: who has none is refused.
+  claims = {
+    tenant_claim = try(coalesce(var.authorizer.tenant_claim), "")
+    tenant       = var.authorizer == null || try(var.authorizer.tenant_claim, null) != null ? "" : try(var.authorizer.tenant, "")
+    scope_claim  = try(coalesce(var.authorizer.scope_claim), "")
+  }
+
   issuer   = local.cognito == null ? try(var.authorizer.jwt.issuer, null) : "https://cognito-idp.${local.region}.amazonaws.com/${local.pool_id}"
   audience = local.cognito == null ? try(var.authorizer.jwt.audience, []) : concat(aws_cognito_user_pool_client.this[*].id, try(var.authorizer.cognito.client_ids, []))
 }

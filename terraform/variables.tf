@@ -114,7 +114,7 @@ variable "api_keys" {
 }
 
 variable "authorizer" {
-  description = "Who may use the API besides having a key: users of a Cognito user pool (made here with cognito = {}, or one that exists), or, with frontend = \"http\", bearers of a JWT of any issuer."
+  description = "Who may use the API besides having a key: users of a Cognito user pool (made here with cognito = {}, or one that exists), or, with frontend = \"http\", bearers of a JWT of any issuer. tenant_claim names whose data each reads and writes, tenant is that of all of them where there is no such claim in the configuration; scope_claim names what each may do."
   type = object({
     cognito = optional(object({
       user_pool_arn = optional(string)
@@ -125,6 +125,9 @@ variable "authorizer" {
       issuer   = string
       audience = list(string)
     }))
+    tenant_claim = optional(string)
+    tenant       = optional(string, "default")
+    scope_claim  = optional(string)
   })
   default = null
 

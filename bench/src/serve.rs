@@ -53,7 +53,7 @@ pub async fn serve(args: &Serve) -> Result<(), Failure> {
         store,
         sink,
         queries: None,
-        issued: ingest::http::auth::Issued::Nowhere,
+        credentials: ingest::http::auth::Credentials::default(),
     });
     let listener = server::listen(args.address)?;
     let capacity = Arc::new(Capacity::new(Limits { connections: args.connections, ..Limits::default() }));

@@ -44,7 +44,7 @@ impl Bench {
             store: Arc::clone(&store) as _,
             sink: Arc::clone(&store) as _,
             queries: None,
-            issued: ingest::http::auth::Issued::Nowhere,
+            credentials: ingest::http::auth::Credentials::default(),
         });
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { runtime, store, api: Arc::new(api) }

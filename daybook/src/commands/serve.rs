@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use compactor::{Compaction, Lake, Options, Summary};
 use event::{EventIds, Timestamp};
-use ingest::http::auth::Issued;
+use ingest::http::auth::{Bearers, Credentials, Issued};
 use ingest::http::cursor::Cursors;
 use ingest::local::keys::{KeyFile, WatchedKeys};
 use ingest::local::server::{self, Capacity};
@@ -38,6 +38,7 @@ const HEARTBEAT: Duration = Duration::from_millis(200);
 /// Serves until SIGTERM or SIGINT, then lets requests end, relays what they left and exits 0.
 pub async fn run(config: Config) -> Result<ExitCode> {
     config.check_exposure(KeyFile::of(&config.data).read()?.len())?;
+    let bearers = bearers(&config).await?;
     query::named::check()?;
     let installation = Installation::at(&config.data, System::real())?;
     let keys = WatchedKeys::new(KeyFile::of(installation.folder()))?;
@@ -45,8 +46,8 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let background = Background::start()?;
     let capacity = capacity(&config);
     let counted = Arc::clone(&capacity);
-    let issued = Issued::Known(keys.known());
-    let api = api(&config, &installation, &store, issued, background.handle()).await?;
+    let credentials = Credentials { issued: Issued::Known(keys.known()), bearers };
+    let api = api(&config, &installation, &store, credentials, background.handle()).await?;
     let api = Arc::new(api.with_health(Box::new(move || counted.report())));
     let listener = server::listen(config.listen)
         .map_err(Failure::while_(format_args!("listen at {}; choose another address with --listen", config.listen)))?;
@@ -117,11 +118,25 @@ fn capacity(config: &Config) -> Arc<Capacity> {
     Arc::new(Capacity::new(server::Limits { connections, requests: config.max_requests, ..server::Limits::default() }))
 }
 
+/// Who checks tokens, if any are taken. Keys in a file must be there; those at a URL may come later.
+async fn bearers(config: &Config) -> Result<Option<Arc<Bearers>>> {
+    let built = config.bearers.clone().build(System::real(), |name| format!("jwt-{name}"));
+    let Some(bearers) = built.map_err(Failure::new)? else { return Ok(None) };
+    match bearers.prepare().await {
+        Ok(keys) => tracing::info!(keys, "takes tokens of the issuer's"),
+        Err(error) if error.is_retryable() => {
+            tracing::warn!(%error, "the issuer's keys are not there yet; its tokens are refused until they are");
+        }
+        Err(error) => return Err(Failure::new(format!("jwt-jwks: {error}"))),
+    }
+    Ok(Some(Arc::new(bearers)))
+}
+
 async fn api(
     config: &Config,
     installation: &Installation,
     store: &Arc<SqliteStore>,
-    issued: Issued,
+    credentials: Credentials,
     background: Handle,
 ) -> Result<Api> {
     let redactor = installation.redactor(&config.mask)?;
@@ -134,6 +149,8 @@ async fn api(
         base_path: config.base_path.clone(),
         cors_origins: config.cors_origins.clone(),
         api_keys: config.api_keys.clone(),
+        claims: config.claims.clone(),
+        rates: config.rates,
         require_if_match: config.require_if_match,
         ..Settings::default()
     };
@@ -152,7 +169,7 @@ async fn api(
         store: Arc::clone(store) as _,
         sink: Arc::clone(store) as _,
         queries: Some(questions.into_query_fn(background)),
-        issued,
+        credentials,
     }))
 }
 

@@ -4,10 +4,11 @@ use event::domain::FieldError;
 
 use super::tasks::TASK;
 use super::users::USER;
-use super::{Api, Finished};
+use super::{Api, Finished, Unfinished};
 use crate::http::auth::{Identity, Refused};
 use crate::http::idempotency::{Guard, Key, key_of};
 use crate::http::query::Query;
+use crate::http::rates::Meter;
 use crate::http::route::{Matched, Route, find};
 use crate::http::{Answer, Problem, Received, accept, cors, limits};
 use crate::record::{Kind, Record};
@@ -30,8 +31,26 @@ impl Call<'_> {
 }
 
 impl Api {
-    pub(super) async fn dispatch(&self, received: &Received, record: &mut Record) -> Result<Finished, Problem> {
+    pub(super) async fn dispatch(
+        &self,
+        received: &Received,
+        record: &mut Record,
+        meter: &mut Meter,
+    ) -> Result<Finished, Unfinished> {
         let identity = self.identify(received, record).await;
+        if let Ok(identity) = &identity {
+            self.rates.take_key(identity, meter).inspect_err(|_| self.note_route(received, record))?;
+        }
+        Ok(self.admit(received, identity, record).await?)
+    }
+
+    /// Carries out a request that did not come too often.
+    async fn admit(
+        &self,
+        received: &Received,
+        identity: Result<Identity, Problem>,
+        record: &mut Record,
+    ) -> Result<Finished, Problem> {
         limits::check(received)?;
         let matched = find(&received.method, &received.path, &self.settings.base_path)?;
         record.route(matched.template);
@@ -63,10 +82,15 @@ impl Api {
     pub(super) async fn identify_refused(&self, received: &Received, problem: Problem, record: &mut Record) -> Problem {
         // That it is refused is known already.
         let _ = self.identify(received, record).await;
+        self.note_route(received, record);
+        problem
+    }
+
+    /// Takes down which route a request is for that is not carried out.
+    pub(super) fn note_route(&self, received: &Received, record: &mut Record) {
         if let Ok(matched) = find(&received.method, &received.path, &self.settings.base_path) {
             record.route(matched.template);
         }
-        problem
     }
 
     /// Finds out who is asking, and takes it down, also of those who are refused.
@@ -110,6 +134,9 @@ impl Api {
             "service": self.settings.service,
             "version": self.settings.service_version,
         });
+        if let Some(rates) = self.rates.report() {
+            health["rates"] = rates;
+        }
         if let Some(server) = &self.health {
             health["server"] = server();
         }

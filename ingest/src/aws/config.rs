@@ -11,7 +11,7 @@ use event::secret::InstallationKey;
 use super::objects::Objects;
 use super::{DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, KeyTable, S3Sink};
 use crate::api::Parts;
-use crate::http::auth::Issued;
+use crate::http::auth::{BearerSettings, Bearers, ClaimRules, Credentials, Issued};
 use crate::http::cursor::Cursors;
 use crate::settings::{self, Settings};
 use crate::system::System;
@@ -92,7 +92,7 @@ pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Si
         ),
         sink: Arc::clone(&sink) as _,
         queries: None,
-        issued: Issued::Asked(keys.into_find(system)),
+        credentials: Credentials { issued: Issued::Asked(keys.into_find(system)), bearers: bearers(env, system)? },
     };
     Ok((parts, sink))
 }
@@ -102,6 +102,19 @@ fn installation_key(env: &Env) -> Result<InstallationKey, Refusal> {
     env.required(name, "the installation's key, 64 hex digits that never change, such as from openssl rand -hex 32")?;
     let key = env.read(name, str::parse)?;
     key.ok_or_else(|| Refusal::new(format!("{name} is not set")))
+}
+
+/// Who checks tokens, if the function is to do that itself: a gateway's authorizer needs nobody.
+fn bearers(env: &Env, system: System) -> Result<Option<Arc<Bearers>>, Refusal> {
+    let text = |name: &str| env.optional(name).map(str::to_owned);
+    let settings = BearerSettings {
+        jwks: text("DAYBOOK_JWT_JWKS"),
+        issuer: text("DAYBOOK_JWT_ISSUER"),
+        audiences: env.list("DAYBOOK_JWT_AUDIENCE", |part| Ok::<_, Refusal>(part.to_owned()))?,
+        leeway: env.number("DAYBOOK_JWT_LEEWAY_SECONDS", BearerSettings::LEEWAY)?,
+    };
+    let bearers = settings.build(system, |name| format!("DAYBOOK_JWT_{}", name.to_uppercase()));
+    Ok(bearers.map_err(Refusal::new)?.map(Arc::new))
 }
 
 fn settings(env: &Env, environment: String) -> Result<Settings, Refusal> {
@@ -116,6 +129,11 @@ fn settings(env: &Env, environment: String) -> Result<Settings, Refusal> {
         base_path: env.read("DAYBOOK_BASE_PATH", settings::base_path)?.unwrap_or_default(),
         cors_origins: env.list("DAYBOOK_CORS_ORIGINS", settings::origin)?,
         api_keys: env.list("DAYBOOK_API_KEYS", str::parse)?,
+        claims: ClaimRules {
+            tenant_claim: env.optional("DAYBOOK_JWT_TENANT_CLAIM").map(str::to_owned),
+            tenant: env.optional("DAYBOOK_JWT_TENANT").map(str::to_owned),
+            scope_claim: env.optional("DAYBOOK_JWT_SCOPE_CLAIM").map(str::to_owned),
+        },
         require_if_match: env.flag("DAYBOOK_REQUIRE_IF_MATCH")?,
         largest_answer: Some(LARGEST_ANSWER),
         idempotency_seconds: i64::from(hours) * 3_600,

@@ -235,6 +235,6 @@ fn api(settings: &SdkConfig, names: &Names) -> Api {
         store: Arc::new(store(settings, names)),
         sink: Arc::new(sink(settings, names)),
         queries: None,
-        issued: ingest::http::auth::Issued::Nowhere,
+        credentials: ingest::http::auth::Credentials::default(),
     })
 }

@@ -167,3 +167,43 @@ fn a_damaged_file_stops_a_start_and_is_found_by_doctor() {
     let ran = daybook(&place.data(), &["doctor", "--json"]);
     assert!(ran.code == 1 && ran.out.contains("api-keys") && ran.out.contains("cannot understand"), "{ran:?}");
 }
+
+#[test]
+fn a_rate_is_kept_by_the_server_and_told_by_health() {
+    let place = Place::new();
+    let server = Server::start(&place.data(), &["--address-rate", "1", "--address-burst", "40"]);
+    let mut client = server.client();
+    let (mut refused, mut recorded) = (0, 0);
+    for _ in 0..200 {
+        let reply = client.get("/tasks");
+        if reply.status == 429 {
+            assert!(reply.header("retry-after").is_some() && reply.header("ratelimit-policy").is_some(), "{reply:?}");
+            refused += 1;
+            recorded += u32::from(reply.header("daybook-event-id").is_some());
+        }
+    }
+    assert!(refused >= 100 && recorded < refused, "{refused} refused, {recorded} of them recorded");
+    server.terminate();
+    let events = raw_log(&place.data());
+    assert_eq!(events.iter().filter(|event| event.status == 429).count(), recorded as usize);
+}
+
+/// A token of an issuer whose keys are in a file: nobody here can sign one, so all that is shown is that it is asked for.
+#[test]
+fn tokens_are_asked_for_once_an_issuer_is_known() {
+    let place = Place::new();
+    let jwks = place.beside("jwks.json");
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    fs::write(&jwks, json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x}]}).to_string()).unwrap();
+    let flags = ["--jwt-jwks", jwks.to_str().unwrap(), "--jwt-issuer", "https://i.example", "--jwt-audience", "web"];
+    let server = Server::start_at(&place.data(), "0.0.0.0:0", &flags);
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], server.address().port()));
+    let asked = Http::to(address).get("/tasks").expect(401);
+    assert!(asked.header("www-authenticate").is_some_and(|it| it.starts_with("Bearer")), "{asked:?}");
+    Http::to(address).with("authorization", "Bearer x.y.z").get("/tasks").expect(401);
+    let key = create(&place.data(), &[]);
+    eventually(SOON, "the key is known", || {
+        (Http::to(address).with("x-api-key", &key).get("/tasks").status == 200).then_some(())
+    });
+    server.terminate();
+}

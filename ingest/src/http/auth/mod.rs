@@ -1,14 +1,21 @@
 //! Who is asking, and what they may do.
 
+mod bearer;
+mod claims;
 mod issued;
 pub mod key;
+
+use std::sync::Arc;
 
 use event::Timestamp;
 
 use super::problem::Problem;
-use super::request::Received;
+use super::request::{Received, Vouched};
 use super::route::Route;
+use crate::settings::Settings;
 
+pub use bearer::{BearerRules, BearerSettings, Bearers, FetchJwks};
+pub use claims::{ClaimRules, Claims};
 pub use issued::{FindKey, Issued, KnownKeys};
 pub use key::{ApiKey, Scope};
 
@@ -17,7 +24,7 @@ pub use key::{ApiKey, Scope};
 pub struct Identity {
     /// Owner of the data.
     pub tenant: String,
-    /// `api_key` or `anonymous`.
+    /// `api_key`, `jwt`, `iam`, `custom` or `anonymous`.
     pub actor_type: &'static str,
     /// The principal's id.
     pub actor_id: Option<String>,
@@ -59,7 +66,7 @@ impl Identity {
                 let detail = format!("This takes the scope {needed}; the credential has {}.", self.scope);
                 let challenge =
                     format!("ApiKey header=\"x-api-key\", error=\"insufficient_scope\", scope=\"{needed}\"");
-                Err(Problem::forbidden(detail).with("www-authenticate", challenge))
+                Err(Problem::out_of_scope(detail).with("www-authenticate", challenge))
             }
             _ => Ok(()),
         }
@@ -81,52 +88,99 @@ impl From<Problem> for Refused {
     }
 }
 
+/// What lets people in besides the configured keys.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    /// Keys that are made while the API runs.
+    pub issued: Issued,
+    /// Who checks tokens.
+    pub bearers: Option<Arc<Bearers>>,
+}
+
 /// What decides who is asking. Shared by all requests.
 pub struct Gate {
     configured: Vec<ApiKey>,
-    issued: Issued,
+    claims: ClaimRules,
+    credentials: Credentials,
 }
 
 impl Gate {
-    /// A gate for those who have one of these keys; for everybody, where there are none.
-    pub fn new(configured: Vec<ApiKey>, issued: Issued) -> Self {
-        Self { configured, issued }
+    /// A gate for those who have a key or a token; for everybody, where neither keys nor tokens are known.
+    pub fn new(settings: &Settings, credentials: Credentials) -> Self {
+        Self { configured: settings.api_keys.clone(), claims: settings.claims.clone(), credentials }
     }
 
-    /// Finds out who is asking.
-    ///
-    /// A key that carries its id is looked up by it and compared once; of others every configured one is compared. Each
-    /// comparison takes the same time whatever it finds.
+    /// Finds out who is asking: by the token, else by what the gateway has found out, else by the key. A key beside
+    /// either of them narrows what may be done, and says whose data it is where nothing else does.
     ///
     /// # Errors
-    /// 401 where keys are there and the request has none of them, or a spent one; 503 where it cannot be told.
+    /// 401 for a token or a key that is not good, and for none where one is needed; 403 where it is not said whose data
+    /// it opens; 503 where it cannot be told.
     pub async fn identify(&self, received: &Received) -> Result<Identity, Refused> {
+        if let Some(bearers) = &self.credentials.bearers
+            && let Some(token) = bearer::token(&received.headers)
+        {
+            let proven = match token {
+                Ok(token) => bearers.check(token, received.arrival.received_at).await,
+                Err(flaw) => Err(flaw),
+            };
+            let proven = proven.map_err(|flaw| self.unauthenticated(flaw))?;
+            let key = self.key_beside(received).await;
+            return Ok(self.claims.identity("jwt", Some(proven.subject), &proven.claims, key)?);
+        }
+        if let Some(vouched) = &received.vouched {
+            let key = self.key_beside(received).await;
+            return Ok(self.vouched(vouched, key)?);
+        }
         match received.headers.get("x-api-key") {
             Some(given) => self.by_key(given.as_bytes(), received.arrival.received_at).await,
             None if self.is_open() => Ok(Identity::anonymous()),
-            None => Err(unauthenticated("Send an API key in the header x-api-key.").into()),
+            None => Err(self.unauthenticated(self.wanted()).into()),
         }
+    }
+
+    /// Who it is, where a gateway says so.
+    fn vouched(&self, vouched: &Vouched, key: Option<Identity>) -> Result<Identity, Problem> {
+        match vouched {
+            Vouched::Claims(claims) => self.claims.identity("jwt", claims::name(claims, "sub"), claims, key),
+            Vouched::Custom(context) => {
+                let principal = claims::name(context, "principalId").or_else(|| claims::name(context, "sub"));
+                self.claims.identity("custom", principal, context, key)
+            }
+            // Policies of AWS say what a principal may do, claims say nothing of one.
+            Vouched::Iam(principal) => {
+                let rules = ClaimRules { scope_claim: None, ..self.claims.clone() };
+                rules.identity("iam", Some(principal.clone()), &Claims::new(), key)
+            }
+        }
+    }
+
+    /// The identity of a good key that is sent beside another credential.
+    async fn key_beside(&self, received: &Received) -> Option<Identity> {
+        let given = received.headers.get("x-api-key")?;
+        let identity = self.by_key(given.as_bytes(), received.arrival.received_at).await.ok()?;
+        (identity.actor_type == "api_key").then_some(identity)
     }
 
     /// Whether anybody may come in.
     fn is_open(&self) -> bool {
-        self.configured.is_empty() && !self.issued.are_there()
+        self.configured.is_empty() && !self.credentials.issued.are_there() && self.credentials.bearers.is_none()
     }
 
     async fn by_key(&self, given: &[u8], now: Timestamp) -> Result<Identity, Refused> {
-        let id = key::id_of(given).filter(|_| !matches!(self.issued, Issued::Nowhere));
+        let id = key::id_of(given).filter(|_| !matches!(self.credentials.issued, Issued::Nowhere));
         // Who sends a key of another kind where none is asked for, such as a gateway's own, is nobody in particular.
         if id.is_none() && self.is_open() {
             return Ok(Identity::anonymous());
         }
         let sha256 = key::hash(given);
         if let Some(id) = id {
-            let found = self.issued.find(id).await.map_err(|error| {
+            let found = self.credentials.issued.find(id).await.map_err(|error| {
                 tracing::error!(%error, "an API key could not be looked up");
                 Problem::unavailable("The API key cannot be checked now.")
             })?;
             if let Some(key) = found.filter(|key| key.is(&sha256)) {
-                return admitted(&key, now);
+                return self.admitted(&key, now);
             }
         }
         let mut found = None;
@@ -135,22 +189,37 @@ impl Gate {
                 found = Some(key);
             }
         }
-        found.map_or_else(|| Err(unauthenticated("The API key is not known.").into()), |key| admitted(key, now))
+        found.map_or_else(
+            || Err(self.unauthenticated("The API key is not known.").into()),
+            |key| self.admitted(key, now),
+        )
     }
-}
 
-/// Lets in who has this key, unless it is spent.
-fn admitted(key: &ApiKey, now: Timestamp) -> Result<Identity, Refused> {
-    let identity = Identity::of_key(key);
-    match key.spent(now) {
-        None => Ok(identity),
-        Some(why) => {
-            let suspect = Identity { actor_type: "anonymous", actor_id: None, ..identity };
-            Err(Refused { problem: unauthenticated(why), suspect: Some(Box::new(suspect)) })
+    /// Lets in who has this key, unless it is spent.
+    fn admitted(&self, key: &ApiKey, now: Timestamp) -> Result<Identity, Refused> {
+        let identity = Identity::of_key(key);
+        match key.spent(now) {
+            None => Ok(identity),
+            Some(why) => {
+                let suspect = Identity { actor_type: "anonymous", actor_id: None, ..identity };
+                Err(Refused { problem: self.unauthenticated(why), suspect: Some(Box::new(suspect)) })
+            }
         }
     }
-}
 
-fn unauthenticated(detail: &str) -> Problem {
-    Problem::unauthenticated(detail).with("www-authenticate", "ApiKey header=\"x-api-key\"")
+    fn wanted(&self) -> &'static str {
+        match self.credentials.bearers {
+            Some(_) => "Send a token in the header Authorization, or an API key in the header x-api-key.",
+            None => "Send an API key in the header x-api-key.",
+        }
+    }
+
+    /// 401, with what would be taken.
+    fn unauthenticated(&self, detail: &str) -> Problem {
+        let challenge = match self.credentials.bearers {
+            Some(_) => "Bearer, ApiKey header=\"x-api-key\"",
+            None => "ApiKey header=\"x-api-key\"",
+        };
+        Problem::unauthenticated(detail).with("www-authenticate", challenge)
+    }
 }

@@ -129,6 +129,7 @@ impl Ground {
             request_id: None,
             invocation_id: None,
             cold_start: None,
+            vouched: None,
         }
     }
 

@@ -160,7 +160,7 @@ impl Bench {
             store: Arc::clone(&store) as _,
             sink: Arc::clone(&store) as _,
             queries: None,
-            issued: ingest::http::auth::Issued::Nowhere,
+            credentials: ingest::http::auth::Credentials::default(),
         });
         Self { api: Arc::new(api), store, capacity: Arc::new(Capacity::new(Limits::default())) }
     }

@@ -67,6 +67,6 @@ fn api(store: &Arc<MemoryStore>, failures: u64, process: &str) -> Api {
         store: Arc::clone(&sea) as _,
         sink: sea,
         queries: None,
-        issued: ingest::http::auth::Issued::Nowhere,
+        credentials: ingest::http::auth::Credentials::default(),
     })
 }
