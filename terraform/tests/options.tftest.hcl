@@ -75,6 +75,11 @@ run "cognito_before_a_rest_api" {
   }
 
   assert {
+    condition     = local.claims.tenant == ""
+    error_message = "Whose data it is is said by the key that a REST API asks for, too."
+  }
+
+  assert {
     condition     = length(aws_cognito_user_pool.this) == 1 && aws_api_gateway_authorizer.this[0].type == "COGNITO_USER_POOLS"
     error_message = "A pool is made and asked."
   }

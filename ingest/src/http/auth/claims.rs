@@ -24,18 +24,18 @@ pub struct ClaimRules {
 }
 
 impl ClaimRules {
-    /// The tenant that the claims name, else the fixed one, else `fallback`.
+    /// The tenant that the claims name, else that of the key beside them, else the fixed one.
     ///
     /// # Errors
     /// 403: there is none of these, or what the claim has is no name.
-    pub fn tenant(&self, claims: &Claims, fallback: Option<String>) -> Result<String, Problem> {
+    pub fn tenant(&self, claims: &Claims, of_key: Option<String>) -> Result<String, Problem> {
         let claimed = self.tenant_claim.as_ref().and_then(|name| claims.get(name)).filter(|value| !value.is_null());
         match claimed {
             Some(claimed) => {
                 let name = claimed.as_str().filter(|name| is_name(name)).map(str::to_owned);
                 name.ok_or_else(|| Problem::no_tenant("The claim that names the tenant holds no name."))
             }
-            None => self.tenant.clone().or(fallback).ok_or_else(|| {
+            None => of_key.or_else(|| self.tenant.clone()).ok_or_else(|| {
                 Problem::no_tenant("It is not said whose data this is: the credential names no tenant.")
             }),
         }
@@ -63,12 +63,12 @@ impl ClaimRules {
         claims: &Claims,
         key: Option<Identity>,
     ) -> Result<Identity, Problem> {
-        let (fallback, api_key_id, allowed) = match key {
+        let (of_key, api_key_id, allowed) = match key {
             Some(key) => (Some(key.tenant), key.api_key_id, key.scope),
             None => (None, None, Scope::Admin),
         };
         Ok(Identity {
-            tenant: self.tenant(claims, fallback)?,
+            tenant: self.tenant(claims, of_key)?,
             actor_type,
             actor_id: principal,
             api_key_id,
@@ -121,7 +121,9 @@ mod tests {
         }
         assert_eq!(of(&rules(Some("org"), None), "{}"), Err(403));
         assert_eq!(of(&rules(None, None), r#"{"org":"red"}"#), Err(403));
-        assert_eq!(rules(None, None).tenant(&claims("{}"), Some("key's".to_owned())).unwrap(), "key's");
+        for rules in [rules(None, None), rules(None, Some("fixed")), both] {
+            assert_eq!(rules.tenant(&claims("{}"), Some("key's".to_owned())).unwrap(), "key's");
+        }
     }
 
     #[test]
