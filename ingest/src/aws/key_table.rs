@@ -134,18 +134,21 @@ impl KeyTable {
     }
 }
 
-/// What was found a moment ago.
+/// A key, or that there is none.
+type MaybeKey = Option<Arc<ApiKey>>;
+
+/// What was found a moment ago, by id, and until when it is believed.
 #[derive(Default)]
-struct Seen(Mutex<HashMap<String, (u64, Option<Arc<ApiKey>>)>>);
+struct Seen(Mutex<HashMap<String, (u64, MaybeKey)>>);
 
 impl Seen {
-    fn get(&self, id: &str, now: u64) -> Option<Option<Arc<ApiKey>>> {
+    fn get(&self, id: &str, now: u64) -> Option<MaybeKey> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (until, found) = seen.get(id)?;
         (*until > now).then(|| found.clone())
     }
 
-    fn put(&self, id: String, found: Option<Arc<ApiKey>>, now: u64) {
+    fn put(&self, id: String, found: MaybeKey, now: u64) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= REMEMBERED {
             seen.retain(|_, (until, _)| *until > now);
