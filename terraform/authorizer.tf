@@ -7,6 +7,14 @@ locals {
   pool_arn = local.own_pool ? aws_cognito_user_pool.this[0].arn : try(var.authorizer.cognito.user_pool_arn, null)
   pool_id  = local.own_pool ? aws_cognito_user_pool.this[0].id : try(regex("userpool/(.+)$", local.pool_arn)[0], null)
 
+  # Whose data the claims open. Where a claim or a key says so, nothing is made up for one that is not there.
+  said_otherwise = var.authorizer == null || length(var.api_keys) > 0 || try(var.authorizer.tenant_claim, null) != null
+  claims = {
+    tenant_claim = try(coalesce(var.authorizer.tenant_claim), "")
+    tenant       = try(coalesce(var.authorizer.tenant), local.said_otherwise ? "" : "default")
+    scope_claim  = try(coalesce(var.authorizer.scope_claim), "")
+  }
+
   issuer   = local.cognito == null ? try(var.authorizer.jwt.issuer, null) : "https://cognito-idp.${local.region}.amazonaws.com/${local.pool_id}"
   audience = local.cognito == null ? try(var.authorizer.jwt.audience, []) : concat(aws_cognito_user_pool_client.this[*].id, try(var.authorizer.cognito.client_ids, []))
 }

@@ -35,6 +35,9 @@ module "ingest" {
       DAYBOOK_FIREHOSE                  = local.stream.raw
       DAYBOOK_INSTALLATION_KEY          = local.installation_key
       DAYBOOK_API_KEYS                  = local.api_key_hashes
+      DAYBOOK_JWT_TENANT_CLAIM          = local.claims.tenant_claim
+      DAYBOOK_JWT_TENANT                = local.claims.tenant
+      DAYBOOK_JWT_SCOPE_CLAIM           = local.claims.scope_claim
       DAYBOOK_CORS_ORIGINS              = join(",", var.api.cors_origins)
       DAYBOOK_MASK                      = join(",", var.api.mask)
       DAYBOOK_REQUIRE_IF_MATCH          = tostring(var.api.require_if_match)

@@ -55,6 +55,7 @@ pub async fn serve(args: &Serve) -> Result<(), Failure> {
         sink,
         assets: Arc::new(MemoryAssets::default()),
         queries: None,
+        credentials: ingest::http::auth::Credentials::default(),
     });
     let listener = server::listen(args.address)?;
     let capacity = Arc::new(Capacity::new(Limits { connections: args.connections, ..Limits::default() }));

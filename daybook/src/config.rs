@@ -1,11 +1,13 @@
 //! Settings, read once: flags, then environment, then file, then defaults.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use compactor::Limits;
-use ingest::http::auth::ApiKey;
+use ingest::http::auth::{ApiKey, BearerSettings, ClaimRules};
+use ingest::http::rates::{Rate, RateSettings};
 use ingest::local::retention::Retention;
 use ingest::settings;
 
@@ -34,6 +36,12 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// Keys that open the API.
     pub api_keys: Vec<ApiKey>,
+    /// Which tokens are taken.
+    pub bearers: BearerSettings,
+    /// Whose data a token opens.
+    pub claims: ClaimRules,
+    /// How often one may ask.
+    pub rates: RateSettings,
     /// Whether changes must carry `If-Match`.
     pub require_if_match: bool,
     /// Whether clients may keep some of what they read.
@@ -80,6 +88,25 @@ impl Config {
                 .map_err(|error| Failure::new(format!("base-path = {error}")))?,
             cors_origins: each("cors-origins", given.cors_origins.or(from_file.cors_origins), settings::origin)?,
             api_keys: each("api-keys", given.api_keys.or(from_file.api_keys), str::parse)?,
+            bearers: BearerSettings {
+                jwks: given.jwt_jwks.or(from_file.jwt_jwks),
+                issuer: given.jwt_issuer.or(from_file.jwt_issuer),
+                audiences: given.jwt_audience.or(from_file.jwt_audience).unwrap_or_default(),
+                leeway: leeway(given.jwt_leeway.or(from_file.jwt_leeway))?,
+            },
+            claims: ClaimRules {
+                tenant_claim: given.jwt_tenant_claim.or(from_file.jwt_tenant_claim),
+                tenant: given.jwt_tenant.or(from_file.jwt_tenant),
+                scope_claim: given.jwt_scope_claim.or(from_file.jwt_scope_claim),
+            },
+            rates: RateSettings {
+                per_key: rate("key", given.key_rate.or(from_file.key_rate), given.key_burst.or(from_file.key_burst))?,
+                per_address: rate(
+                    "address",
+                    given.address_rate.or(from_file.address_rate),
+                    given.address_burst.or(from_file.address_burst),
+                )?,
+            },
             require_if_match: given.require_if_match.or(from_file.require_if_match).unwrap_or(false),
             client_caching: given.client_caching.or(from_file.client_caching).unwrap_or(false),
             max_connections: given
@@ -102,17 +129,18 @@ impl Config {
         })
     }
 
-    /// Refuses an address that others can reach while anybody may call.
+    /// Refuses an address that others can reach while anybody may call; `made` is how many keys the data folder has.
     ///
     /// # Errors
     /// Such an address without an API key.
-    pub fn check_exposure(&self) -> Result<()> {
-        if self.listen.ip().is_loopback() || !self.api_keys.is_empty() {
+    pub fn check_exposure(&self, made: usize) -> Result<()> {
+        if self.listen.ip().is_loopback() || !self.api_keys.is_empty() || made > 0 || self.bearers.jwks.is_some() {
             return Ok(());
         }
         let listen = self.listen;
         Err(Failure::new(format!(
-            "listen = {listen} can be reached from other machines; set api-keys, or listen at 127.0.0.1:{}",
+            "listen = {listen} can be reached from other machines; make a key with daybook keys create, set api-keys, or \
+             listen at 127.0.0.1:{}",
             listen.port()
         )))
     }
@@ -152,6 +180,26 @@ fn duration(name: &str, text: Option<String>, default: &str) -> Result<Duration>
     let wrong = || Failure::new(format!("{name} = {text:?} is no duration; write 500ms, 1s, 15m or 1h"));
     let duration = humantime::parse_duration(&text).map_err(|_| wrong())?;
     if duration.is_zero() { Err(wrong()) } else { Ok(duration) }
+}
+
+/// A rate, if one is said; its burst is that of two seconds unless said.
+fn rate(of: &str, per_second: Option<u32>, burst: Option<u32>) -> Result<Option<Rate>> {
+    let least = |name: &str| Failure::new(format!("{of}-{name} must be at least 1"));
+    let per_second = match (per_second, burst) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => return Err(Failure::new(format!("{of}-burst is nothing without {of}-rate"))),
+        (Some(per_second), _) => NonZeroU32::new(per_second).ok_or_else(|| least("rate"))?,
+    };
+    let burst = NonZeroU32::new(burst.unwrap_or(per_second.get().saturating_mul(2))).ok_or_else(|| least("burst"))?;
+    Ok(Some(Rate { per_second, burst }))
+}
+
+/// Whole seconds between none and an hour: a token that is over must be over.
+fn leeway(text: Option<String>) -> Result<u32> {
+    let Some(text) = text else { return Ok(BearerSettings::LEEWAY) };
+    let seconds = humantime::parse_duration(&text).ok().map(|duration| duration.as_secs());
+    let seconds = seconds.filter(|seconds| *seconds <= 3_600).and_then(|seconds| u32::try_from(seconds).ok());
+    seconds.ok_or_else(|| Failure::new(format!("jwt-leeway = {text:?} is none; write 0s, 30s or 1m, at most 1h")))
 }
 
 fn at_least_one(name: &str, number: usize) -> Result<usize> {

@@ -12,6 +12,7 @@ mod doctor;
 mod failure;
 mod import;
 mod installation;
+mod keyring;
 mod logging;
 mod output;
 mod place;
@@ -66,6 +67,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Command::Completions(args) => commands::shell::completions(&args),
             Command::Man(args) => commands::shell::man(&args),
             Command::Verify(args) => commands::verify::run(&config, &args).await,
+            Command::Keys(args) => commands::keys::run(&config, &args.command).await,
             Command::Schema(args) => commands::schema::run(&args),
             Command::Cost(args) => commands::cost::run(&args),
             Command::Demo(args) => demo::run(&args).await,

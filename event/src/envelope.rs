@@ -105,13 +105,13 @@ columns! {
         request_id: String = String, true;
         #[doc = " 32 hex digits, from `traceparent`, else from `X-Amzn-Trace-Id`"]
         trace_id: Option<String> = String, false;
-        #[doc = " `api_key`, `jwt`, `iam` or `anonymous`"]
+        #[doc = " `api_key`, `jwt`, `iam`, `custom` or `anonymous`"]
         actor_type: String = String, true;
         #[doc = " id of the principal"]
         actor_id: Option<String> = String, false;
         #[doc = " id of the API key, never the key"]
         api_key_id: Option<String> = String, false;
-        #[doc = " who the request speaks for: the JWT's subject, else `user_id` or `userId` of the body"]
+        #[doc = " who the request speaks for: `user_id` or `userId` of the body, else the JWT's subject"]
         user_id: Option<String> = String, false;
         #[doc = " the client's address"]
         client_ip: Option<String> = String, false;

@@ -46,6 +46,7 @@ impl Bench {
             sink: Arc::clone(&store) as _,
             assets: Arc::new(MemoryAssets::default()),
             queries: None,
+            credentials: ingest::http::auth::Credentials::default(),
         });
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         Self { runtime, store, api: Arc::new(api) }

@@ -24,7 +24,6 @@ impl<'a> Json<'a> {
     }
 
     /// The value as it was written.
-    #[cfg(feature = "aws")]
     pub fn raw(self) -> &'a str {
         self.0
     }

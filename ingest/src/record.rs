@@ -105,6 +105,10 @@ impl Record {
         identity.actor_type.clone_into(&mut self.event.actor_type);
         self.event.actor_id.clone_from(&identity.actor_id);
         self.event.api_key_id.clone_from(&identity.api_key_id);
+        // A submission belongs to whom its body names: lists are by that.
+        if identity.actor_type == "jwt" && self.event.user_id.is_none() {
+            self.event.user_id.clone_from(&identity.actor_id);
+        }
     }
 
     /// Says which route it is.

@@ -1,6 +1,7 @@
 //! What an installation decides about its API. Plain data, made once.
 
-use crate::http::auth::ApiKey;
+use crate::http::auth::{ApiKey, ClaimRules};
+use crate::http::rates::RateSettings;
 
 /// Settings of the API.
 #[derive(Debug, Clone)]
@@ -23,6 +24,10 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// API keys; where there are none, everybody is `anonymous` in the tenant `default`.
     pub api_keys: Vec<ApiKey>,
+    /// Whose data somebody sees whom a token or a gateway's authorizer names, and what they may do.
+    pub claims: ClaimRules,
+    /// How often one may ask (429).
+    pub rates: RateSettings,
     /// Whether changes must carry `If-Match` (428).
     pub require_if_match: bool,
     /// Whether clients may keep some of what they read; else everything is `no-store`.
@@ -70,6 +75,8 @@ impl Default for Settings {
             base_path: String::new(),
             cors_origins: Vec::new(),
             api_keys: Vec::new(),
+            claims: ClaimRules::default(),
+            rates: RateSettings::default(),
             require_if_match: false,
             client_caching: false,
             largest_answer: None,

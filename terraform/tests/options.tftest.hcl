@@ -48,12 +48,35 @@ run "a_jwt_before_an_http_api" {
     condition     = aws_apigatewayv2_authorizer.this[0].jwt_configuration[0].issuer == "https://id.example.org/"
     error_message = "Of this issuer."
   }
+  assert {
+    condition     = local.claims.tenant == "default" && local.claims.tenant_claim == "" && local.claims.scope_claim == ""
+    error_message = "Whose data it is must be said, or the function refuses every bearer."
+  }
+}
+
+run "a_tenant_by_claim" {
+  command = plan
+  variables {
+    frontend   = "http"
+    api_keys   = {}
+    authorizer = { jwt = { issuer = "https://id.example.org/", audience = ["daybook"] }, tenant_claim = "org", scope_claim = "scope" }
+  }
+
+  assert {
+    condition     = local.claims.tenant_claim == "org" && local.claims.tenant == "" && local.claims.scope_claim == "scope"
+    error_message = "Who has no such claim is refused, not let in as somebody else."
+  }
 }
 
 run "cognito_before_a_rest_api" {
   command = plan
   variables {
     authorizer = { cognito = {} }
+  }
+
+  assert {
+    condition     = local.claims.tenant == ""
+    error_message = "Whose data it is is said by the key that a REST API asks for, too."
   }
 
   assert {

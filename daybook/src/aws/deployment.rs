@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cloud::sdk::SdkConfig;
 use compactor::{Lake, RawLog};
 use ingest::System;
-use ingest::aws::{S3Sink, StoreAudit};
+use ingest::aws::{KeyTable, S3Sink, StoreAudit};
 use query::aws::AthenaEngine;
 use query::{NamedQuery, Rows, Scope};
 
@@ -61,6 +61,11 @@ impl Deployment {
     /// Everything that the store has.
     pub fn audit(&self) -> StoreAudit {
         StoreAudit::connect(&self.sdk, &self.settings.table, &self.settings.bucket, self.system)
+    }
+
+    /// The API keys.
+    pub fn keys(&self) -> KeyTable {
+        KeyTable::connect(&self.sdk, &self.settings.table)
     }
 
     /// Writes raw objects.

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod import;
+mod keys;
 mod mend;
 mod quarantine;
 mod read;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::import::{ImportArgs, LogFormat};
+pub use self::keys::{KeysArgs, KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs};
 pub use self::mend::{CompletionsArgs, DoctorArgs, ManArgs, ReplayArgs};
 pub use self::quarantine::{
     QuarantineArgs, QuarantineChoice, QuarantineCommand, QuarantineListArgs, QuarantineRetryArgs,
@@ -89,6 +91,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Say what is wrong with this installation and how to mend it
     Doctor(DoctorArgs),
+    /// Make, list and revoke API keys
+    Keys(KeysArgs),
     /// Print the event's columns
     Schema(SchemaArgs),
     /// Reckon what a month on AWS costs, from measured sizes and list prices

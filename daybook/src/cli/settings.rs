@@ -29,7 +29,8 @@ pub struct Settings {
     /// Origins that browsers may call from, separated by commas
     #[arg(long, global = true, env = "DAYBOOK_CORS_ORIGINS", value_delimiter = ',', help_heading = "Server")]
     pub cors_origins: Option<Vec<String>>,
-    /// API keys as id:tenant:sha256-hex, separated by commas; without any, everybody may call
+    /// API keys as id:tenant:sha256-hex[:scope[:expiry]], separated by commas, besides those of `daybook keys`; without
+    /// any, everybody may call
     #[arg(
         long,
         global = true,
@@ -39,6 +40,46 @@ pub struct Settings {
         help_heading = "Server"
     )]
     pub api_keys: Option<Vec<String>>,
+    /// Public keys of the issuer whose tokens are taken: a file, or an https URL; without it none are
+    #[arg(long, global = true, env = "DAYBOOK_JWT_JWKS", value_name = "PLACE", help_heading = "Tokens")]
+    pub jwt_jwks: Option<String>,
+    /// Issuer of the tokens, as their `iss` has it
+    #[arg(long, global = true, env = "DAYBOOK_JWT_ISSUER", value_name = "ISSUER", help_heading = "Tokens")]
+    pub jwt_issuer: Option<String>,
+    /// Audiences or client ids of the tokens, separated by commas; one of them must be a token's
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_JWT_AUDIENCE",
+        value_delimiter = ',',
+        value_name = "NAMES",
+        help_heading = "Tokens"
+    )]
+    pub jwt_audience: Option<Vec<String>>,
+    /// By how much the issuer's clock may differ [default: 1m]
+    #[arg(long, global = true, env = "DAYBOOK_JWT_LEEWAY", value_name = "DURATION", help_heading = "Tokens")]
+    pub jwt_leeway: Option<String>,
+    /// The claim that names the tenant
+    #[arg(long, global = true, env = "DAYBOOK_JWT_TENANT_CLAIM", value_name = "CLAIM", help_heading = "Tokens")]
+    pub jwt_tenant_claim: Option<String>,
+    /// The tenant of tokens whose claims name none; without it they are refused
+    #[arg(long, global = true, env = "DAYBOOK_JWT_TENANT", value_name = "TENANT", help_heading = "Tokens")]
+    pub jwt_tenant: Option<String>,
+    /// The claim that names scopes: read, write, admin [default: every token may do everything]
+    #[arg(long, global = true, env = "DAYBOOK_JWT_SCOPE_CLAIM", value_name = "CLAIM", help_heading = "Tokens")]
+    pub jwt_scope_claim: Option<String>,
+    /// Most requests a second of one key or principal, for long; more are refused with 429 [default: any]
+    #[arg(long, global = true, env = "DAYBOOK_KEY_RATE", value_name = "N", help_heading = "Server")]
+    pub key_rate: Option<u32>,
+    /// Most of them at once [default: those of two seconds]
+    #[arg(long, global = true, env = "DAYBOOK_KEY_BURST", value_name = "N", help_heading = "Server")]
+    pub key_burst: Option<u32>,
+    /// Most requests a second from one address, for long; more are refused with 429 [default: any]
+    #[arg(long, global = true, env = "DAYBOOK_ADDRESS_RATE", value_name = "N", help_heading = "Server")]
+    pub address_rate: Option<u32>,
+    /// Most of them at once [default: those of two seconds]
+    #[arg(long, global = true, env = "DAYBOOK_ADDRESS_BURST", value_name = "N", help_heading = "Server")]
+    pub address_burst: Option<u32>,
     /// Refuse changes without If-Match
     #[arg(long, global = true, env = "DAYBOOK_REQUIRE_IF_MATCH", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Server")]
     pub require_if_match: Option<bool>,

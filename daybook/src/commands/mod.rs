@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod export;
 pub mod history;
 pub mod import;
+pub mod keys;
 pub mod lake;
 pub mod quarantine;
 pub mod query;

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use compactor::{Compaction, Lake, Options, Summary};
 use event::{EventIds, Timestamp};
+use ingest::http::auth::{Bearers, Credentials, Issued};
 use ingest::http::cursor::Cursors;
 use ingest::local::assets::Folder;
+use ingest::local::keys::{KeyFile, WatchedKeys};
 use ingest::local::server::{self, Capacity};
 use ingest::local::{relay, retention};
 use ingest::store::sqlite::SqliteStore;
@@ -31,21 +33,26 @@ const UPKEEP_EVERY: i64 = 3_600_000_000;
 const RETENTION_EVERY: Duration = Duration::from_secs(15 * 60);
 /// How often contents are looked for that no asset has.
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often it is looked whether API keys were made or revoked.
+const KEYS_EVERY: Duration = Duration::from_millis(250);
 /// How often it is looked whether the store still knows what is on disk.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
 /// Serves until SIGTERM or SIGINT, then lets requests end, relays what they left and exits 0.
 pub async fn run(config: Config) -> Result<ExitCode> {
-    config.check_exposure()?;
+    config.check_exposure(KeyFile::of(&config.data).read()?.len())?;
+    let bearers = bearers(&config).await?;
     query::named::check()?;
     let installation = Installation::at(&config.data, System::real())?;
+    let keys = WatchedKeys::new(KeyFile::of(installation.folder()))?;
     let store = Arc::new(installation.store().await?);
     let background = Background::start()?;
     let capacity = capacity(&config);
     let counted = Arc::clone(&capacity);
     let system = installation.system();
     let assets = Arc::new(Folder::new(Arc::clone(&store), installation.key("assets")?, system.random));
-    let api = api(&config, &installation, &store, &assets, background.handle()).await?;
+    let credentials = Credentials { issued: Issued::Known(keys.known()), bearers };
+    let api = api(&config, &installation, &store, &assets, credentials, background.handle()).await?;
     let api = Arc::new(api.with_health(Box::new(move || counted.report())));
     let listener = server::listen(config.listen)
         .map_err(Failure::while_(format_args!("listen at {}; choose another address with --listen", config.listen)))?;
@@ -55,6 +62,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let retention = retention_loop(Arc::clone(&store), installation.clone(), config.retention, stopped.clone());
     let retention = background.handle().spawn(retention);
     let sweep = background.handle().spawn(sweep_loop(assets, installation.clone(), stopped.clone()));
+    let keys = background.handle().spawn(keys_loop(keys, stopped.clone()));
     let compactor = background.handle().spawn(compact_loop(installation.clone(), config.clone(), stopped));
     let signals = Signals::receive().map_err(Failure::while_("receive signals"))?;
     print(format!("Daybook is ready at http://{address}\n").as_bytes())?;
@@ -64,7 +72,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     }
     drop(stop);
     // The loops end by themselves; a panic in one has been logged and loses nothing that is durable.
-    let _ = tokio::join!(relay, retention, sweep, compactor);
+    let _ = tokio::join!(relay, retention, sweep, keys, compactor);
     relay::drain(&store, installation.now()).await.map_err(|error| {
         Failure::new(format!(
             "stopped, but not all events were relayed; the store has them for the next start: {error}"
@@ -116,11 +124,26 @@ fn capacity(config: &Config) -> Arc<Capacity> {
     Arc::new(Capacity::new(server::Limits { connections, requests: config.max_requests, ..server::Limits::default() }))
 }
 
+/// Who checks tokens, if any are taken. Keys in a file must be there; those at a URL may come later.
+async fn bearers(config: &Config) -> Result<Option<Arc<Bearers>>> {
+    let built = config.bearers.clone().build(System::real(), |name| format!("jwt-{name}"));
+    let Some(bearers) = built.map_err(Failure::new)? else { return Ok(None) };
+    match bearers.prepare().await {
+        Ok(keys) => tracing::info!(keys, "takes tokens of the issuer's"),
+        Err(error) if error.is_retryable() => {
+            tracing::warn!(%error, "the issuer's keys are not there yet; its tokens are refused until they are");
+        }
+        Err(error) => return Err(Failure::new(format!("jwt-jwks: {error}"))),
+    }
+    Ok(Some(Arc::new(bearers)))
+}
+
 async fn api(
     config: &Config,
     installation: &Installation,
     store: &Arc<SqliteStore>,
     assets: &Arc<Folder>,
+    credentials: Credentials,
     background: Handle,
 ) -> Result<Api> {
     let redactor = installation.redactor(&config.mask)?;
@@ -133,6 +156,8 @@ async fn api(
         base_path: config.base_path.clone(),
         cors_origins: config.cors_origins.clone(),
         api_keys: config.api_keys.clone(),
+        claims: config.claims.clone(),
+        rates: config.rates,
         require_if_match: config.require_if_match,
         client_caching: config.client_caching,
         ..Settings::default()
@@ -153,6 +178,7 @@ async fn api(
         sink: Arc::clone(store) as _,
         assets: Arc::clone(assets) as _,
         queries: Some(questions.into_query_fn(background)),
+        credentials,
     }))
 }
 
@@ -183,6 +209,31 @@ async fn relay_loop(
         }
         if let Err(error) = relay::drain(&store, installation.now()).await {
             tracing::error!(%error, "the relay failed; it goes on with the next run");
+        }
+    }
+}
+
+/// Takes over keys that are made and revoked meanwhile.
+async fn keys_loop(mut keys: WatchedKeys, mut stopped: watch::Receiver<()>) {
+    let mut ticks = tokio::time::interval(KEYS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said = String::new();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        match keys.look() {
+            Ok(false) => continue,
+            Ok(true) => {
+                tracing::info!("took over the API keys of the data folder");
+                said.clear();
+            }
+            Err(error) if error.to_string() != said => {
+                said = error.to_string();
+                tracing::error!(%error, "the API keys are those of before until their file can be read");
+            }
+            Err(_) => {}
         }
     }
 }

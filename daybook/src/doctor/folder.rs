@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bytesize::ByteSize;
+use ingest::local::keys::{self, KeyFile};
 use ingest::store::sqlite::SqliteStore;
 
 use super::Finding;
@@ -84,19 +85,37 @@ pub fn key(installation: &Installation) -> Finding {
     if let Err(failure) = installation.key("doctor") {
         return Finding::broken("key", failure.to_string(), restore);
     }
+    open_to_others("key", KEY, &path)
+        .unwrap_or_else(|| Finding::fine("key", format!("{KEY} is whole and its owner's alone")))
+}
+
+/// Whether the API keys that were made here can be read, by nobody else.
+pub fn api_keys(installation: &Installation) -> Finding {
+    let path = installation.folder().join(keys::FILE);
+    match KeyFile::of(installation.folder()).read() {
+        Err(error) => {
+            Finding::broken("api-keys", error.to_string(), "restore it from a backup, or remove it and make new keys")
+        }
+        Ok(_) if !path.exists() => Finding::fine("api-keys", "none were made here"),
+        Ok(made) => open_to_others("api-keys", keys::FILE, &path).unwrap_or_else(|| {
+            let revoked = made.iter().filter(|key| key.revoked_at.is_some()).count();
+            Finding::fine("api-keys", format!("{} were made, {revoked} of them are revoked", made.len()))
+        }),
+    }
+}
+
+/// A warning, where others may read a file that is its owner's alone.
+fn open_to_others(check: &'static str, name: &str, path: &Path) -> Option<Finding> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(&path).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
+        let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
         if mode & 0o077 != 0 {
-            return Finding::warning(
-                "key",
-                format!("{KEY} can be read by others ({mode:03o})"),
-                format!("chmod 600 {}", path.display()),
-            );
+            let found = format!("{name} can be read by others ({mode:03o})");
+            return Some(Finding::warning(check, found, format!("chmod 600 {}", path.display())));
         }
     }
-    Finding::fine("key", format!("{KEY} is whole and its owner's alone"))
+    None
 }
 
 /// The store: whether it opens, and whether what it holds gets into the log.

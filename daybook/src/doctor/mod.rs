@@ -71,6 +71,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.push(folder::writable(installation.folder()));
     findings.push(folder::space(installation.folder()));
     findings.push(folder::key(&installation));
+    findings.push(folder::api_keys(&installation));
     findings.extend(folder::store(&installation).await);
     findings.extend(log::all(&installation).await);
     findings

@@ -10,6 +10,7 @@ use super::{Redactor, is_mask};
 const SHAPES: &[(&str, &str)] = &[
     ("jwt", r"(?-u:\b)eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
     ("pem", r"-----BEGIN [A-Z0-9 ]+-----(?s:.)*?(?:-----END [A-Z0-9 ]+-----|\z)"),
+    ("daybook", r"(?-u:\b)dbk_[A-Za-z0-9.-]{1,64}_[0-9a-f]{48}"),
     ("aws_id", r"(?-u:\b)(?:AKIA|ASIA)[A-Z0-9]{16}(?-u:\b)"),
     ("aws_secret", r#"(?i:aws[a-z_\- ]{0,24}(?:secret|key)[a-z_\- ]{0,12}["']?\s*[:=]\s*["']?)[A-Za-z0-9/+]{40}"#),
     ("github", r"(?-u:\b)(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
@@ -138,6 +139,10 @@ mod tests {
         masked(
             "x -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- y",
             "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
+        );
+        masked(
+            "x dbk_web-1_0123456789abcdef0123456789abcdef0123456789abcdef y",
+            "dbk_web-1_0123456789abcdef0123456789abcdef0123456789abcdef",
         );
         masked("id AKIAIOSFODNN7EXAMPLE.", "AKIAIOSFODNN7EXAMPLE");
         masked(

@@ -146,11 +146,12 @@ impl Api {
 
     async fn shown(&self, call: &Call<'_>, view: View, asset: &Asset, state: &State) -> Result<Answer, Problem> {
         if view == View::Metadata {
-            let answer = match conditional::is_known(call.received, asset.version)? {
+            let tag = etag(asset.version);
+            let answer = match conditional::is_known(call.received, &tag)? {
                 true => Answer::empty(304),
                 false => Answer::of(200, "application/json", state.as_str().to_owned()),
             };
-            return Ok(answer.with("etag", etag(asset.version)));
+            return Ok(answer.with("etag", tag));
         }
         if asset.status == Status::Pending {
             return Err(Problem::conflict("The asset's content is not uploaded yet."));

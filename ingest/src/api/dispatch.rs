@@ -5,10 +5,11 @@ use event::domain::FieldError;
 use super::assets::ASSET;
 use super::tasks::TASK;
 use super::users::USER;
-use super::{Api, Finished};
-use crate::http::auth::{Identity, identify};
+use super::{Api, Finished, Unfinished};
+use crate::http::auth::{Identity, Refused};
 use crate::http::idempotency::{Guard, Key, key_of};
 use crate::http::query::Query;
+use crate::http::rates::Meter;
 use crate::http::route::{Matched, Route, find};
 use crate::http::{Answer, Problem, Received, accept, cors, limits};
 use crate::record::{Kind, Record};
@@ -31,11 +32,26 @@ impl Call<'_> {
 }
 
 impl Api {
-    pub(super) async fn dispatch(&self, received: &Received, record: &mut Record) -> Result<Finished, Problem> {
-        let identity = identify(received, &self.settings.api_keys);
+    pub(super) async fn dispatch(
+        &self,
+        received: &Received,
+        record: &mut Record,
+        meter: &mut Meter,
+    ) -> Result<Finished, Unfinished> {
+        let identity = self.identify(received, record).await;
         if let Ok(identity) = &identity {
-            record.identify(identity);
+            self.rates.take_key(identity, meter).inspect_err(|_| self.note_route(received, record))?;
         }
+        Ok(self.carry_out(received, identity, record).await?)
+    }
+
+    /// Carries out a request that did not come too often.
+    async fn carry_out(
+        &self,
+        received: &Received,
+        identity: Result<Identity, Problem>,
+        record: &mut Record,
+    ) -> Result<Finished, Problem> {
         limits::check(received)?;
         let matched = find(&received.method, &received.path, &self.settings.base_path)?;
         record.route(matched.template);
@@ -47,6 +63,7 @@ impl Api {
             return Err(Problem::method_not_allowed(detail).with("allow", matched.allow));
         };
         let identity = if route.is_open() { identity.unwrap_or_else(|_| Identity::anonymous()) } else { identity? };
+        identity.may_use(route)?;
         check_types(received, route)?;
         let mut key = if route.changes() { key_of(received, &identity, route.template())? } else { None };
         if let Some(key) = &mut key {
@@ -64,14 +81,29 @@ impl Api {
     }
 
     /// Takes down whose request was refused, and which route it is for, as far as it says so.
-    pub(super) fn identify_refused(&self, received: &Received, problem: Problem, record: &mut Record) -> Problem {
-        if let Ok(identity) = identify(received, &self.settings.api_keys) {
-            record.identify(&identity);
-        }
+    pub(super) async fn identify_refused(&self, received: &Received, problem: Problem, record: &mut Record) -> Problem {
+        // That it is refused is known already.
+        let _ = self.identify(received, record).await;
+        self.note_route(received, record);
+        problem
+    }
+
+    /// Takes down which route a request is for that is not carried out.
+    pub(super) fn note_route(&self, received: &Received, record: &mut Record) {
         if let Ok(matched) = find(&received.method, &received.path, &self.settings.base_path) {
             record.route(matched.template);
         }
-        problem
+    }
+
+    /// Finds out who is asking, and takes it down, also of those who are refused.
+    async fn identify(&self, received: &Received, record: &mut Record) -> Result<Identity, Problem> {
+        let identity = self.gate.identify(received).await;
+        match &identity {
+            Ok(identity) => record.identify(identity),
+            Err(Refused { suspect: Some(suspect), .. }) => record.identify(suspect),
+            Err(_) => {}
+        }
+        identity.map_err(|refused| refused.problem)
     }
 
     async fn run(&self, route: Route, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
@@ -118,6 +150,9 @@ impl Api {
             "service": self.settings.service,
             "version": self.settings.service_version,
         });
+        if let Some(rates) = self.rates.report() {
+            health["rates"] = rates;
+        }
         if let Some(server) = &self.health {
             health["server"] = server();
         }

@@ -24,8 +24,10 @@ use futures::FutureExt;
 
 use crate::assets::AssetStore;
 use crate::error::{Error, ErrorKind};
+use crate::http::auth::{Credentials, Gate};
 use crate::http::cursor::Cursors;
 use crate::http::idempotency::InFlight;
+use crate::http::rates::{Meter, Rates, TooMany};
 use crate::http::{Answer, Arrival, Problem, Received, Response, caching, cors, limits};
 use crate::receipt::Receipt;
 use crate::record::{Kind, Record};
@@ -55,11 +57,15 @@ pub struct Parts {
     pub assets: Arc<dyn AssetStore>,
     /// Answers named queries, where this process can.
     pub queries: Option<QueryFn>,
+    /// What lets people in besides the configured keys.
+    pub credentials: Credentials,
 }
 
 /// The API of one installation. Shared by all connections.
 pub struct Api {
     settings: Settings,
+    gate: Gate,
+    rates: Rates,
     redactor: Redactor,
     cursors: Cursors,
     ids: Mutex<EventIds>,
@@ -75,6 +81,26 @@ pub struct Api {
 /// Says what `/health` adds about the server that the API is behind.
 pub type HealthFn = Box<dyn Fn() -> serde_json::Value + Send + Sync>;
 
+/// Why a request was not carried out.
+enum Unfinished {
+    /// A problem, which is recorded as the request's answer.
+    Problem(Problem),
+    /// One of a flood, of which so much is recorded that this is only counted.
+    Flood(Problem),
+}
+
+impl From<Problem> for Unfinished {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<TooMany> for Unfinished {
+    fn from(TooMany { problem, recorded }: TooMany) -> Self {
+        if recorded { Self::Problem(problem) } else { Self::Flood(problem) }
+    }
+}
+
 /// A request that was carried out.
 enum Finished {
     /// It changed something, and its event is durable.
@@ -87,6 +113,8 @@ impl Api {
     /// The API of these parts.
     pub fn new(parts: Parts) -> Self {
         Self {
+            gate: Gate::new(&parts.settings, parts.credentials),
+            rates: Rates::new(parts.settings.rates, parts.system),
             settings: parts.settings,
             redactor: parts.redactor,
             cursors: parts.cursors,
@@ -135,7 +163,9 @@ impl Api {
         let mut record = Record::begin(&self.settings, &self.redactor, &received, event_id);
         let request_id = record.request_id().to_owned();
         let instance = record.path().to_owned();
-        let finished = self.finish(&received, refusal, &mut record).await.and_then(|finished| self.fitting(finished));
+        let mut meter = Meter::default();
+        let finished = self.finish(&received, refusal, &mut record, &mut meter).await;
+        let finished = finished.and_then(|finished| Ok(self.fitting(finished)?));
         let response = match finished {
             Ok(Finished::Changed { answer, receipt, log_micros }) => {
                 Response::new(answer, &receipt).with("server-timing", timing(log_micros))
@@ -145,10 +175,11 @@ impl Api {
                 self.put(record, &request_id, &instance, answer, |record, answer| record.answered(kind, answer, now))
                     .await
             }
-            Err(problem) if problem.slug == Problem::unknown_outcome("").slug => {
+            Err(Unfinished::Flood(problem)) => Response::of_flood(&problem, &request_id, &instance),
+            Err(Unfinished::Problem(problem)) if problem.slug == Problem::unknown_outcome("").slug => {
                 Response::unrecorded(&problem, &request_id, &instance)
             }
-            Err(problem) => {
+            Err(Unfinished::Problem(problem)) => {
                 let now = (self.system.monotonic)();
                 let answer = problem.to_answer(&request_id, &instance);
                 self.put(record, &request_id, &instance, answer, |record, answer| {
@@ -162,10 +193,9 @@ impl Api {
             false => vec![("cache-control", caching::NOTHING)],
         };
         let response = response.with("x-request-id", request_id);
+        let cors = cors::headers(&received, &self.settings.cors_origins);
         let response = caching.into_iter().fold(response, |response, (name, value)| response.with(name, value));
-        cors::headers(&received, &self.settings.cors_origins)
-            .into_iter()
-            .fold(response, |response, (name, value)| response.with(name, value))
+        cors.into_iter().chain(meter.headers()).fold(response, |response, (name, value)| response.with(name, value))
     }
 
     async fn finish(
@@ -173,16 +203,19 @@ impl Api {
         received: &Received,
         refusal: Option<Problem>,
         record: &mut Record,
-    ) -> Result<Finished, Problem> {
+        meter: &mut Meter,
+    ) -> Result<Finished, Unfinished> {
         let work = AssertUnwindSafe(async {
+            let taken = self.rates.take_address(received.client_ip.as_deref(), meter);
+            taken.inspect_err(|_| self.note_route(received, record))?;
             match refusal {
-                Some(problem) => Err(self.identify_refused(received, problem, record)),
-                None => self.dispatch(received, record).await,
+                Some(problem) => Err(self.identify_refused(received, problem, record).await.into()),
+                None => self.dispatch(received, record, meter).await,
             }
         });
         work.catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(path = record.path(), "a handler panicked");
-            Err(Problem::internal("The server failed to handle the request."))
+            Err(Problem::internal("The server failed to handle the request.").into())
         })
     }
 

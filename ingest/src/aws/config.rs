@@ -9,8 +9,9 @@ use event::redact::{Redactor, Rules};
 use event::secret::InstallationKey;
 
 use super::objects::Objects;
-use super::{Bucket, DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, S3Sink};
+use super::{Bucket, DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, KeyTable, S3Sink};
 use crate::api::Parts;
+use crate::http::auth::{BearerSettings, Bearers, ClaimRules, Credentials, Issued};
 use crate::http::cursor::Cursors;
 use crate::settings::{self, Settings};
 use crate::system::System;
@@ -71,6 +72,7 @@ pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Si
     let sink = Arc::new(Fallback::new(FirehoseSink::new(firehose), s3, ground.deadline.clone()));
     let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_s3::Client::new(&config));
     let system = System::real();
+    let keys = KeyTable::new(dynamodb.clone(), store.table.clone(), patience.clone());
     let parts = Parts {
         settings,
         redactor,
@@ -84,6 +86,7 @@ pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Si
         sink: Arc::clone(&sink) as _,
         assets: Arc::new(assets),
         queries: None,
+        credentials: Credentials { issued: Issued::Asked(keys.into_find(system)), bearers: bearers(env, system)? },
     };
     Ok((parts, sink))
 }
@@ -107,6 +110,19 @@ fn installation_key(env: &Env) -> Result<InstallationKey, Refusal> {
     key.ok_or_else(|| Refusal::new(format!("{name} is not set")))
 }
 
+/// Who checks tokens, if the function is to do that itself: a gateway's authorizer needs nobody.
+fn bearers(env: &Env, system: System) -> Result<Option<Arc<Bearers>>, Refusal> {
+    let text = |name: &str| env.optional(name).map(str::to_owned);
+    let settings = BearerSettings {
+        jwks: text("DAYBOOK_JWT_JWKS"),
+        issuer: text("DAYBOOK_JWT_ISSUER"),
+        audiences: env.list("DAYBOOK_JWT_AUDIENCE", |part| Ok::<_, Refusal>(part.to_owned()))?,
+        leeway: env.number("DAYBOOK_JWT_LEEWAY_SECONDS", BearerSettings::LEEWAY)?,
+    };
+    let bearers = settings.build(system, |name| format!("DAYBOOK_JWT_{}", name.to_uppercase()));
+    Ok(bearers.map_err(Refusal::new)?.map(Arc::new))
+}
+
 pub(super) fn settings(env: &Env, environment: String) -> Result<Settings, Refusal> {
     let default = Settings::default();
     let hours: u16 = env.number("DAYBOOK_IDEMPOTENCY_HOURS", 24)?;
@@ -119,6 +135,11 @@ pub(super) fn settings(env: &Env, environment: String) -> Result<Settings, Refus
         base_path: env.read("DAYBOOK_BASE_PATH", settings::base_path)?.unwrap_or_default(),
         cors_origins: env.list("DAYBOOK_CORS_ORIGINS", settings::origin)?,
         api_keys: env.list("DAYBOOK_API_KEYS", str::parse)?,
+        claims: ClaimRules {
+            tenant_claim: env.optional("DAYBOOK_JWT_TENANT_CLAIM").map(str::to_owned),
+            tenant: env.optional("DAYBOOK_JWT_TENANT").map(str::to_owned),
+            scope_claim: env.optional("DAYBOOK_JWT_SCOPE_CLAIM").map(str::to_owned),
+        },
         require_if_match: env.flag("DAYBOOK_REQUIRE_IF_MATCH")?,
         client_caching: env.flag("DAYBOOK_CLIENT_CACHING")?,
         largest_answer: Some(LARGEST_ANSWER),

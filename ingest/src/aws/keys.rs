@@ -13,6 +13,8 @@ pub const EVENT: &str = "E#";
 pub const KEPT: &str = "I";
 /// Sort key of the claim to a unique value.
 pub const CLAIM: &str = "C";
+/// Partition of the API keys. It has one part, every other partition several.
+pub const API_KEYS: &str = "K";
 /// The highest version that a sort key can hold.
 pub const LAST_VERSION: i64 = 999_999_999_999;
 /// Over how many partitions a list is spread: one takes about 1,000 writes a second.
@@ -36,6 +38,11 @@ pub fn entity_of(pk: &str) -> Option<EntityRef> {
 /// Sort key of the event that made a version. Sorted as text, versions stand in their order.
 pub fn version(version: i64) -> String {
     format!("{EVENT}{version:012}")
+}
+
+/// Sort key of an API key.
+pub fn api_key(id: &str) -> String {
+    joined(&["K", id])
 }
 
 /// Partition of a kept answer. The scope is a hash that covers the tenant.

@@ -12,11 +12,12 @@ pub mod limits;
 pub mod problem;
 pub mod query;
 pub mod range;
+pub mod rates;
 pub mod request;
 pub mod response;
 pub mod route;
 pub mod trace;
 
 pub use problem::Problem;
-pub use request::{Arrival, Received, ReceivedBody};
+pub use request::{Arrival, Received, ReceivedBody, Vouched};
 pub use response::{Answer, Response};

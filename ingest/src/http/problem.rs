@@ -71,6 +71,10 @@ problems! {
     unauthenticated = 401 "unauthenticated" "Authentication required";
     /// 403: a signed URL that was altered, has expired, or is for something else.
     url_refused = 403 "url-not-valid" "URL not valid";
+    /// 403: the credential is good, and does not reach this far.
+    out_of_scope = 403 "insufficient-scope" "Insufficient scope";
+    /// 403: the credential is good, and does not say whose data it opens.
+    no_tenant = 403 "no-tenant" "No tenant";
     /// 404: no such thing, or not this tenant's.
     not_found = 404 "not-found" "Not found";
     /// 405: the path exists, the method does not.
@@ -97,6 +101,8 @@ problems! {
     key_reused = 422 "idempotency-key-reused" "Idempotency key reused";
     /// 428: the change must name the version it is made for.
     precondition_required = 428 "precondition-required" "Precondition required";
+    /// 429: more requests than the rate allows.
+    too_many = 429 "too-many-requests" "Too many requests";
     /// 431: the headers are over the limit.
     headers_too_large = 431 "headers-too-large" "Request header fields too large";
     /// 500: a fault of the server.

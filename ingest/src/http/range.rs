@@ -89,6 +89,7 @@ mod tests {
             request_id: None,
             invocation_id: None,
             cold_start: None,
+            vouched: None,
         };
         for (name, value) in headers {
             received.headers.append(*name, http::HeaderValue::from_str(value).unwrap());

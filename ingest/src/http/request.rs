@@ -4,6 +4,8 @@ use bytes::Bytes;
 use event::Timestamp;
 use http::HeaderMap;
 
+use super::auth::Claims;
+
 /// When a request began to be handled.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
@@ -40,6 +42,19 @@ pub struct Received {
     pub invocation_id: Option<String>,
     /// Whether it is the process's first.
     pub cold_start: Option<bool>,
+    /// Who it is from, where a gateway has found that out: never what the client says.
+    pub vouched: Option<Vouched>,
+}
+
+/// Who a request is from, as a gateway's authorizer has found out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Vouched {
+    /// The bearer of a JWT that the gateway has checked: its claims.
+    Claims(Claims),
+    /// Whoever a function of the installation's own has let in: its context, with the principal as `principalId`.
+    Custom(Claims),
+    /// A principal of AWS that has signed the request: its ARN, or another name that AWS has for it.
+    Iam(String),
 }
 
 /// What could be read of a body.

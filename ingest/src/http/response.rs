@@ -115,6 +115,14 @@ impl Response {
         Self { answer, event_id: None }
     }
 
+    /// 429 to one of a flood, of which so much is recorded that this one is only counted. Nothing has changed.
+    #[must_use]
+    pub fn of_flood(problem: &super::Problem, request_id: &str, instance: &str) -> Self {
+        let mut answer = problem.to_answer(request_id, instance);
+        answer.status = 429;
+        Self { answer, event_id: None }
+    }
+
     /// The event that records the request; `None` if it could not be recorded.
     pub fn event_id(&self) -> Option<EventId> {
         self.event_id

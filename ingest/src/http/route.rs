@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use event::EventId;
 use percent_encoding::percent_decode_str;
 
+use super::auth::Scope;
 use super::problem::Problem;
 
 macro_rules! routes {
@@ -100,6 +101,17 @@ impl Route {
     /// Whether only one machine has it, for who has a signed URL: on AWS the URL is the bucket's.
     pub const fn is_local(self) -> bool {
         matches!(self, Self::UploadContent | Self::ReadContent)
+    }
+
+    /// What a credential must allow for it; none where anybody may use it.
+    pub fn scope(self) -> Option<Scope> {
+        match self {
+            _ if self.is_open() => None,
+            // They read what everybody of the tenant sent: bodies, addresses, refusals.
+            Self::ListQueries | Self::RunQuery => Some(Scope::Admin),
+            _ if self.changes() => Some(Scope::Write),
+            _ => Some(Scope::Read),
+        }
     }
 
     /// Whether it may change something, at the word of who sends it.

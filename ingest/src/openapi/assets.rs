@@ -52,8 +52,11 @@ pub(super) fn create() -> Operation {
 fn announced(description: &'static str, leads_to: &[&str]) -> Reply {
     ASSET.made(description, ID, leads_to).also(&[
         ("uploadUrl", json!({"type": "string", "description": "Where the content goes, as long as it is to come."})),
-        ("uploadHeaders", json!({"type": "object", "additionalProperties": {"type": "string"},
-            "description": "Headers that the upload must have."})),
+        (
+            "uploadHeaders",
+            json!({"type": "object", "additionalProperties": {"type": "string"},
+            "description": "Headers that the upload must have."}),
+        ),
         ("expiresIn", expires()),
     ])
 }
@@ -84,7 +87,7 @@ pub(super) fn download() -> Operation {
         "required": ["downloadUrl", "expiresIn"],
         "properties": {"downloadUrl": {"type": "string", "description": "Where the content is."}, "expiresIn": expires()},
     });
-    let example = json!({"downloadUrl": "https://…", "expiresIn": GRANT_SECONDS});
+    let example = json!({"downloadUrl": "…", "expiresIn": GRANT_SECONDS});
     Operation::new("downloadAsset", ASSET.tag, "Get a URL of an asset's content")
         .says("409 as long as the content is not there.")
         .takes((ASSET.id)())
@@ -97,9 +100,7 @@ pub(super) fn delete() -> Operation {
 }
 
 pub(super) fn schemas() -> Value {
-    let length = |description: &str| {
-        json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": LENGTH_MAX, "description": description})
-    };
+    let length = |description: &str| json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": LENGTH_MAX, "description": description});
     let file_name = || {
         json!({"type": "string", "minLength": 1, "maxLength": FILE_NAME_MAX, "pattern": FILE_NAME_PATTERN,
         "description": "What a download is called."})

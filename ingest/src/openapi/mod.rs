@@ -140,7 +140,11 @@ fn security() -> Value {
     json!({
         "apiKey": {
             "type": "apiKey", "in": "header", "name": "x-api-key",
-            "description": "Needed where keys are configured; elsewhere everybody may call.",
+            "description": "`dbk_<id>_<secret>`, from `daybook keys create`. Needed where there are keys; elsewhere everybody may call.",
+        },
+        "token": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "Of the configured issuer, signed with RS256, ES256 or EdDSA.",
         },
     })
 }

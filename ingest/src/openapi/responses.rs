@@ -7,7 +7,8 @@ use crate::http::route::Route;
 use crate::http::{Answer, Problem};
 
 /// Headers of every answer that has its event.
-pub(super) const ALWAYS: [&str; 4] = ["X-Request-Id", "Daybook-Event-Id", "Server-Timing", "Cache-Control"];
+pub(super) const ALWAYS: [&str; 6] =
+    ["X-Request-Id", "Daybook-Event-Id", "Server-Timing", "Cache-Control", "RateLimit", "RateLimit-Policy"];
 
 /// What a gateway before the service answers by itself.
 const GATEWAY: &[ProblemKind] = &[
@@ -40,11 +41,15 @@ pub(super) fn common(route: Route) -> impl Iterator<Item = u16> {
     always.into_iter().chain(closed.into_iter().flatten()).chain(json).chain(keyed.into_iter().flatten())
 }
 
-/// Every kind of problem that a client may see.
+/// What only the URLs of contents answer, which the document does not describe.
+const OF_CONTENTS: [&str; 2] = ["url-not-valid", "range-not-satisfiable"];
+
+/// Every kind of problem that a described route may answer with.
 pub(super) fn kinds() -> impl Iterator<Item = ProblemKind> {
     let own =
         |kind: &ProblemKind| Problem::KINDS.iter().any(|known| (known.status, known.slug) == (kind.status, kind.slug));
-    Problem::KINDS.iter().copied().chain(GATEWAY.iter().copied().filter(move |kind| !own(kind)))
+    let own_kinds = Problem::KINDS.iter().copied().filter(|kind| !OF_CONTENTS.contains(&kind.slug));
+    own_kinds.chain(GATEWAY.iter().copied().filter(move |kind| !own(kind)))
 }
 
 /// `components.responses`: one for each status that problems have.
@@ -80,9 +85,10 @@ fn problems(status: u16) -> Value {
         "properties": {"status": {"const": status}, "type": {"enum": types}},
     });
     // A gateway's own problems, and those of a request that could not be recorded, name no event.
-    let mut headers = vec!["X-Request-Id", "Cache-Control"];
+    let mut headers = vec!["X-Request-Id", "Cache-Control", "RateLimit", "RateLimit-Policy"];
     match status {
         401 => headers.push("WWW-Authenticate"),
+        403 => headers.push("May-WWW-Authenticate"),
         405 => headers.push("Allow"),
         409 | 429 | 503 => headers.push("Retry-After"),
         412 => headers.push("Current-ETag"),
@@ -118,7 +124,8 @@ fn example(kind: &ProblemKind) -> Value {
 /// References to headers by name; one that stands for another header under a name of its own is given the header's.
 pub(super) fn header_references(names: &[&str]) -> Map<String, Value> {
     let reference = |name: &str| json!({"$ref": format!("#/components/headers/{name}")});
-    names.iter().map(|name| (name.strip_prefix("Current-").unwrap_or(name).to_owned(), reference(name))).collect()
+    let own = |name: &str| name.trim_start_matches("Current-").trim_start_matches("May-").to_owned();
+    names.iter().map(|name| (own(name), reference(name))).collect()
 }
 
 /// `components.headers`.
@@ -140,6 +147,9 @@ pub(super) fn headers() -> Value {
         "Allow": header("Methods that the path takes.", true, text()),
         "Retry-After": header("Seconds after which to try again.", false, number()),
         "WWW-Authenticate": header("How to say who is asking.", true, text()),
+        "May-WWW-Authenticate": header("What a credential must have.", false, text()),
+        "RateLimit": header("What is left of each rate, where there are rates.", false, text()),
+        "RateLimit-Policy": header("The rates, where there are any.", false, text()),
         "Idempotency-Replayed": header("`true`: the answer is the one that an earlier request with the same key was given.", false,
             json!({"type": "string", "const": "true"})),
         "Daybook-Seed": header("The seed that decided the values.", true, number()),

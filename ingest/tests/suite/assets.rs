@@ -1,13 +1,13 @@
 //! An asset's whole life, from its announcement to its removal, and every body that announces none.
 
-use event::Timestamp;
 use event::domain::asset::{Asset, Content, UNANNOUNCED_MAX};
+use event::{Timestamp, sha256_hex};
+
 use ingest::Settings;
 use ingest::assets::Place;
 use ingest::http::auth::ApiKey;
 use ingest::http::{Response, limits};
 use serde_json::{Value, json as value};
-use sha2::{Digest, Sha256};
 
 use crate::problems::problem;
 use crate::rig::{NOW, Req, Rig, json, on_both, verify_log, with_api};
@@ -253,10 +253,8 @@ fn pages_are_by_creation() {
 
 #[test]
 fn tenants_share_nothing() {
-    let key = |name: &str, tenant: &str| ApiKey {
-        id: name.to_owned(),
-        sha256: Sha256::digest(name).into(),
-        tenant: tenant.to_owned(),
+    let key = |name: &str, tenant: &str| -> ApiKey {
+        format!("{name}:{tenant}:{}", sha256_hex(name.as_bytes())).parse().unwrap()
     };
     let keys = vec![key("one", "red"), key("two", "../blue")];
     with_api(&Settings { api_keys: keys, ..Settings::default() }, async |rig| {

@@ -2,16 +2,13 @@
 
 use ingest::Settings;
 use ingest::http::auth::ApiKey;
-use sha2::{Digest, Sha256};
 
 use crate::problems::problem;
 use crate::rig::{Req, json, with_api};
 
 fn settings() -> Settings {
-    let key = |id: &str, tenant: &str| ApiKey {
-        id: id.to_owned(),
-        sha256: Sha256::digest(format!("secret-{id}")).into(),
-        tenant: tenant.to_owned(),
+    let key = |id: &str, tenant: &str| -> ApiKey {
+        format!("{id}:{tenant}:{}", event::sha256_hex(format!("secret-{id}").as_bytes())).parse().unwrap()
     };
     Settings { api_keys: vec![key("k1", "red"), key("k2", "blue"), key("k3", "red")], ..Settings::default() }
 }

@@ -145,19 +145,26 @@ fn every_field() {
 }
 
 async fn wrong_field(rig: &Rig, target: &Target, name: &str, of: &Value) {
-    let pointer = format!("/{name}");
+    let (pointer, is_number) = (format!("/{name}"), of["type"] == "integer");
     let mut without = target.good.clone();
     if without.remove(name).is_some() {
         let whole = if without.is_empty() { "" } else { &pointer };
         target.judged(rig, &without.into(), (whole, Some("missing"))).await;
     }
     for value in [json!(null), json!(1), json!(true), json!([]), json!({}), json!(9_007_199_254_740_993_i64)] {
-        target.judged(rig, &target.with(name, value), (&pointer, Some("invalid_type"))).await;
+        let fault = if value.is_number() && is_number { "invalid_value" } else { "invalid_type" };
+        target.judged(rig, &target.with(name, value), (&pointer, Some(fault))).await;
+    }
+    if is_number {
+        for value in [json!(-1), json!(0.5), json!(1e300), json!(i64::MIN), json!(u64::MAX), of["maximum"].clone()] {
+            target.judged(rig, &target.with(name, value), (&pointer, Some("invalid_value"))).await;
+        }
     }
     for value in
         ["", " ", "\u{3000}\n", "a\0b", "odd", "NEW", "\u{feff}", "a@b@c", "../x", "é\u{301}\u{1f469}\u{200d}\u{1f467}"]
     {
-        target.judged(rig, &target.with(name, value.into()), (&pointer, Some("invalid_value"))).await;
+        let fault = if is_number { "invalid_type" } else { "invalid_value" };
+        target.judged(rig, &target.with(name, value.into()), (&pointer, Some(fault))).await;
     }
     if let Some(most) = of["maxLength"].as_u64().and_then(|most| usize::try_from(most).ok()) {
         for fits in ["a", "é"] {

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use event::Timestamp;
+use event::{Timestamp, sha256_hex};
 use ingest::http::auth::ApiKey;
 use ingest::local::assets::{Folder, Swept};
 use ingest::store::sqlite::SqliteStore;
 use ingest::{Settings, System};
 use serde_json::{Value, json as value};
-use sha2::{Digest, Sha256};
+
 use tokio::io::AsyncWriteExt;
 
 use crate::backend::Backend;
@@ -303,10 +303,8 @@ fn an_expired_url_is_refused() {
 #[test]
 fn a_url_needs_no_key_and_is_of_one_tenant() {
     run(async {
-        let key = |name: &str, tenant: &str| ApiKey {
-            id: name.to_owned(),
-            sha256: Sha256::digest(name).into(),
-            tenant: tenant.to_owned(),
+        let key = |name: &str, tenant: &str| -> ApiKey {
+            format!("{name}:{tenant}:{}", sha256_hex(name.as_bytes())).parse().unwrap()
         };
         let settings = Settings { api_keys: vec![key("one", "red"), key("two", "blue")], ..Settings::default() };
         let rig = Rig::new(Backend::sqlite(), settings);

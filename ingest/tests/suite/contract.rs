@@ -48,6 +48,10 @@ pub fn operations() -> Vec<(String, &'static str, &'static Value)> {
 pub fn check(request: &Req, event: &Event, response: &Response) {
     let method = if event.method == "HEAD" { "GET" } else { &event.method };
     let route = event.route.as_deref().unwrap_or_default();
+    if route.ends_with("/content") {
+        // What a URL in an answer leads to is told of by that answer.
+        return;
+    }
     let operation = &DOCUMENT["paths"][route][method.to_ascii_lowercase()];
     let status = response.status().to_string();
     let shown = || format!("{request:.300?} answered {status} {:.600}", String::from_utf8_lossy(response.body()));
@@ -116,7 +120,7 @@ fn the_snapshot_is_up_to_date() {
 
 #[test]
 fn anybody_gets_the_document_of_the_address_it_is_asked_at() {
-    let key = ApiKey { id: "k".to_owned(), sha256: [0; 32], tenant: "t".to_owned() };
+    let key: ApiKey = format!("k:t:{}", "0".repeat(64)).parse().unwrap();
     let settings = Settings { base_path: "/v1".to_owned(), api_keys: vec![key], ..Settings::default() };
     with_api(&settings, async |rig| {
         rig.expect(401, Req::get("/v1/tasks")).await;
@@ -137,7 +141,7 @@ fn anybody_gets_the_document_of_the_address_it_is_asked_at() {
 #[test]
 fn every_route_is_told_of_in_full() {
     let mut ids = BTreeSet::new();
-    for route in Route::ALL {
+    for route in Route::ALL.iter().filter(|route| !route.is_local()) {
         let (method, template) = route.parts();
         let operation = &DOCUMENT["paths"][template][method.to_ascii_lowercase()];
         let id = operation["operationId"].as_str().unwrap();

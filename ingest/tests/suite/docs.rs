@@ -23,7 +23,7 @@ fn attributes<'a>(page: &'a str, name: &str) -> Vec<&'a str> {
 
 #[test]
 fn the_page_tells_of_every_route_and_loads_nothing() {
-    let key = ApiKey { id: "k".to_owned(), sha256: [0; 32], tenant: "t".to_owned() };
+    let key: ApiKey = format!("k:t:{}", "0".repeat(64)).parse().unwrap();
     let settings = Settings { base_path: "/<v1>".to_owned(), api_keys: vec![key], ..Settings::default() };
     with_api(&settings, async |rig| {
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";

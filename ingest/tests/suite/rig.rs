@@ -8,8 +8,10 @@ use bytes::Bytes;
 use event::redact::{Redactor, Rules};
 use event::{Event, EventIds, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use ingest::api::QueryFn;
+use ingest::http::auth::Credentials;
 use ingest::http::cursor::Cursors;
-use ingest::http::{Arrival, Received, ReceivedBody, Response};
+use ingest::http::{Arrival, Received, ReceivedBody, Response, Vouched};
 use ingest::store::{EventSink, EventStore};
 use ingest::{Api, Parts, Settings, System};
 use serde_json::Value;
@@ -50,8 +52,31 @@ impl Rig {
         Self::on(backend, store, sink, settings)
     }
 
+    /// With somebody who answers queries.
+    pub fn asking(backend: Backend, settings: Settings, queries: QueryFn) -> Self {
+        let (store, sink) = (backend.store(), backend.sink());
+        Self::of(backend, store, sink, settings, Some(queries), Credentials::default())
+    }
+
+    /// With more to be let in by than the configured keys.
+    pub fn trusting(backend: Backend, settings: Settings, credentials: Credentials) -> Self {
+        let (store, sink) = (backend.store(), backend.sink());
+        Self::of(backend, store, sink, settings, None, credentials)
+    }
+
     /// With a store or sink that stands before the backend's.
     pub fn on(backend: Backend, store: Arc<dyn EventStore>, sink: Arc<dyn EventSink>, settings: Settings) -> Self {
+        Self::of(backend, store, sink, settings, None, Credentials::default())
+    }
+
+    fn of(
+        backend: Backend,
+        store: Arc<dyn EventStore>,
+        sink: Arc<dyn EventSink>,
+        settings: Settings,
+        queries: Option<QueryFn>,
+        credentials: Credentials,
+    ) -> Self {
         let assets = backend.assets();
         let parts = Parts {
             settings,
@@ -62,7 +87,8 @@ impl Rig {
             store,
             sink,
             assets,
-            queries: None,
+            queries,
+            credentials,
         };
         Self { api: Arc::new(Api::new(parts)), backend, sent: AtomicUsize::new(0) }
     }
@@ -151,13 +177,23 @@ pub struct Req {
     headers: Vec<(String, Vec<u8>)>,
     body: ReceivedBody,
     at: Timestamp,
+    vouched: Option<Vouched>,
+    client_ip: String,
 }
 
 impl Req {
     pub fn new(method: &str, target: &str) -> Self {
         let at = Timestamp::parse(NOW).unwrap();
         let body = ReceivedBody::Whole(Bytes::new());
-        Self { method: method.to_owned(), target: target.to_owned(), headers: Vec::new(), body, at }
+        Self {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers: Vec::new(),
+            body,
+            at,
+            vouched: None,
+            client_ip: "127.0.0.1".to_owned(),
+        }
     }
 
     pub fn get(target: &str) -> Self {
@@ -190,6 +226,16 @@ impl Req {
         self
     }
 
+    /// Comes through a gateway that knows who sends it.
+    pub fn vouched(self, vouched: Vouched) -> Self {
+        Self { vouched: Some(vouched), ..self }
+    }
+
+    /// Comes from this address.
+    pub fn from(self, client_ip: &str) -> Self {
+        Self { client_ip: client_ip.to_owned(), ..self }
+    }
+
     /// Comes so many seconds later.
     pub fn later(self, seconds: i64) -> Self {
         Self { at: Timestamp::from_micros(self.at.micros() + seconds * 1_000_000), ..self }
@@ -213,11 +259,12 @@ impl Req {
             query,
             headers,
             body: self.body.clone(),
-            client_ip: Some("127.0.0.1".to_owned()),
+            client_ip: Some(self.client_ip.clone()),
             protocol: Some("HTTP/1.1".to_owned()),
             request_id: None,
             invocation_id: None,
             cold_start: None,
+            vouched: self.vouched.clone(),
         }
     }
 }

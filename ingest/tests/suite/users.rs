@@ -3,7 +3,6 @@
 use ingest::Settings;
 use ingest::http::auth::ApiKey;
 use serde_json::{Value, json as value};
-use sha2::{Digest, Sha256};
 
 use crate::problems::problem;
 use crate::rig::{Req, Rig, json, on_both, verify_log, with_api};
@@ -205,10 +204,8 @@ fn pages_are_by_creation() {
 
 #[test]
 fn tenants_share_nothing() {
-    let key = |name: &str, tenant: &str| ApiKey {
-        id: name.to_owned(),
-        sha256: Sha256::digest(name).into(),
-        tenant: tenant.to_owned(),
+    let key = |name: &str, tenant: &str| -> ApiKey {
+        format!("{name}:{tenant}:{}", event::sha256_hex(name.as_bytes())).parse().unwrap()
     };
     let keys = vec![key("one", "red"), key("two", "blue")];
     with_api(&Settings { api_keys: keys, ..Settings::default() }, async |rig| {

@@ -236,5 +236,6 @@ fn api(settings: &SdkConfig, names: &Names) -> Api {
         sink: Arc::new(sink(settings, names)),
         assets: Arc::new(Bucket::new(settings, &names.bucket, Deadline::default())),
         queries: None,
+        credentials: ingest::http::auth::Credentials::default(),
     })
 }

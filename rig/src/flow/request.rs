@@ -80,6 +80,7 @@ impl Req {
             request_id: None,
             invocation_id: None,
             cold_start: Some(false),
+            vouched: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod api_keys;
 #[path = "../../../ingest/tests/suite/assets.rs"]
 mod assets;
 #[path = "../../../ingest/tests/suite/auth.rs"]

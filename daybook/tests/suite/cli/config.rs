@@ -51,6 +51,14 @@ fn a_wrong_value_is_named_with_a_right_one() {
     check_flags(&["--listen", "127.0.0.1:0", "--base-path", "v1"], "must begin with a slash");
     check_flags(&["--listen", "127.0.0.1:0", "--api-keys", "a:b:c"], "64 hex digits");
     check_flags(&["--listen", "127.0.0.1:0", "--api-keys", "a"], "id:tenant:sha256");
+    check_flags(&["--listen", "127.0.0.1:0", "--key-rate", "0"], "key-rate must be at least 1");
+    check_flags(&["--listen", "127.0.0.1:0", "--address-burst", "5"], "address-burst is nothing without address-rate");
+    check_flags(&["--listen", "127.0.0.1:0", "--jwt-leeway", "2h"], "write 0s, 30s or 1m");
+    check_flags(&["--listen", "127.0.0.1:0", "--jwt-issuer", "https://i.example"], "jwt-jwks is not set");
+    check_flags(&["--listen", "127.0.0.1:0", "--jwt-jwks", "/nowhere/jwks.json"], "jwt-issuer is not set");
+    let jwt = ["--listen", "127.0.0.1:0", "--jwt-issuer", "https://i.example", "--jwt-audience", "web", "--jwt-jwks"];
+    check_flags(&[&jwt[..], &["/nowhere/jwks.json"]].concat(), "cannot read the JWKS /nowhere/jwks.json");
+    check_flags(&[&jwt[..], &["http://i.example/jwks"]].concat(), "write an https URL or the name of a file");
     for origin in ["*", "nonsense", "https://*.example.org", "https://a.example/", "https://", "https://A.example"] {
         check_flags(&["--listen", "127.0.0.1:0", "--cors-origins", origin], "such as https://app.example.org");
     }
@@ -58,7 +66,7 @@ fn a_wrong_value_is_named_with_a_right_one() {
 
 #[test]
 fn an_address_that_others_can_reach_needs_a_key() {
-    check_flags(&["--listen", "0.0.0.0:0"], "set api-keys, or listen at 127.0.0.1:0");
+    check_flags(&["--listen", "0.0.0.0:0"], "daybook keys create, set api-keys, or listen at 127.0.0.1:0");
     check_flags(&["--listen", "[::]:0"], "set api-keys");
     let place = Place::new();
     let key = format!("a:alpha:{}", event::sha256_hex(b"secret"));

@@ -7,6 +7,7 @@ mod entity;
 mod frame;
 mod gateway;
 mod import;
+mod keys;
 mod lake;
 mod quarantine;
 mod query;

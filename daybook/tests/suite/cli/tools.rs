@@ -137,8 +137,19 @@ fn doctor_finds_what_is_wrong_and_says_how_to_mend_it() {
     let used = Used::new();
     let data = used.place.data();
     let healthy = doctor(&data, 0);
-    for check in ["folder", "rights", "key", "store", "relay", "leftovers", "raw", "quarantine", "table", "compaction"]
-    {
+    for check in [
+        "folder",
+        "rights",
+        "key",
+        "api-keys",
+        "store",
+        "relay",
+        "leftovers",
+        "raw",
+        "quarantine",
+        "table",
+        "compaction",
+    ] {
         assert_eq!(grade(&healthy, check), ("fine".to_owned(), String::new()), "{healthy}");
     }
     assert!(daybook(&data, &["doctor"]).done().contains("Nothing is wrong"));

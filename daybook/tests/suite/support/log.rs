@@ -106,9 +106,14 @@ fn logged(batch: &RecordBatch, row: usize) -> Logged {
 
 /// Every line of every raw object.
 pub fn raw_events(data: &Path) -> Vec<Logged> {
+    raw_log(data).into_iter().map(Logged::from).collect()
+}
+
+/// Every line of every raw object, as it is.
+pub fn raw_log(data: &Path) -> Vec<Event> {
     let lines = raw_objects(data).into_iter().flat_map(|path| {
         let text = inflate(&path);
-        text.lines().map(|line| Event::from_line(line.as_bytes()).unwrap().into()).collect::<Vec<Logged>>()
+        text.lines().map(|line| Event::from_line(line.as_bytes()).unwrap()).collect::<Vec<_>>()
     });
     lines.collect()
 }

@@ -12,7 +12,7 @@ mod server;
 
 pub use command::{Ran, bounded, bounded_within, daybook, program, wait};
 pub use http::{Http, Lost, Reply, Request};
-pub use log::{Logged, raw_events, raw_objects, rewrite_raw, table_rows};
+pub use log::{Logged, raw_events, raw_log, raw_objects, rewrite_raw, table_rows};
 pub use random::Random;
 pub use sender::a_read;
 pub use server::{Server, own_loopback};

@@ -9,6 +9,7 @@ mod headers;
 mod mount;
 mod query;
 mod reply;
+mod vouched;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -94,6 +95,7 @@ pub fn receive(event: &str, base_path: &str, invoked: Invoked) -> (Received, Sha
         body,
         invocation_id: Some(invoked.invocation_id),
         cold_start: Some(invoked.cold_start),
+        vouched: vouched::vouched(kind, &context),
     };
     (received, shape)
 }

@@ -131,6 +131,7 @@ impl Ground {
             request_id: None,
             invocation_id: None,
             cold_start: None,
+            vouched: None,
         }
     }
 

@@ -162,6 +162,7 @@ impl Bench {
             sink: Arc::clone(&store) as _,
             assets: Arc::new(MemoryAssets::default()),
             queries: None,
+            credentials: ingest::http::auth::Credentials::default(),
         });
         Self { api: Arc::new(api), store, capacity: Arc::new(Capacity::new(Limits::default())) }
     }

@@ -69,5 +69,6 @@ fn api(store: &Arc<MemoryStore>, failures: u64, process: &str) -> Api {
         sink: sea,
         assets: Arc::new(MemoryAssets::default()),
         queries: None,
+        credentials: ingest::http::auth::Credentials::default(),
     })
 }

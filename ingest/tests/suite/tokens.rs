@@ -1,0 +1,480 @@
+//! Bearer tokens: which are taken, which are not, and that no event has one in it.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
+use event::Timestamp;
+use hmac::{Hmac, Mac};
+use ingest::http::auth::{BearerRules, BearerSettings, Bearers, ClaimRules, Claims, Credentials, FetchJwks};
+use ingest::http::{Response, Vouched};
+use ingest::{Error, ErrorKind, Settings, System};
+use ring::rand::SystemRandom;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512,
+    RsaKeyPair,
+};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::problems::problem;
+use crate::rig::{Backend, NOW, Req, Rig, run};
+
+const ISSUER: &str = "https://issuer.example/pool";
+
+/// The private keys of an issuer.
+struct Issuer {
+    rsa: RsaKeyPair,
+    ec: EcdsaKeyPair,
+    ed: Ed25519KeyPair,
+}
+
+impl Issuer {
+    fn new() -> Self {
+        let random = SystemRandom::new();
+        let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        let ed = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+        Self {
+            rsa: RsaKeyPair::from_pkcs8(include_bytes!("../../testdata/jwt/rsa-2048.pk8")).unwrap(),
+            ec: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, ec.as_ref(), &random).unwrap(),
+            ed: Ed25519KeyPair::from_pkcs8(ed.as_ref()).unwrap(),
+        }
+    }
+
+    fn rsa_components(&self) -> (String, String) {
+        let public = ring::rsa::PublicKeyComponents::<Vec<u8>>::from(self.rsa.public());
+        (B64.encode(public.n), B64.encode(public.e))
+    }
+
+    /// The public keys, among others that are of no use.
+    fn jwks(&self) -> String {
+        let ((n, e), point) = (self.rsa_components(), self.ec.public_key().as_ref());
+        let (x, y) = (B64.encode(&point[1..33]), B64.encode(&point[33..]));
+        let keys = json!([
+            {"kty": "RSA", "kid": "rsa", "use": "sig", "alg": "RS256", "n": n, "e": e},
+            {"kty": "EC", "kid": "ec", "crv": "P-256", "x": x, "y": y},
+            {"kty": "OKP", "kid": "ed", "crv": "Ed25519", "x": B64.encode(self.ed.public_key())},
+            {"kty": "RSA", "kid": "rsa512", "alg": "RS512", "n": n, "e": e},
+            {"kty": "RSA", "kid": "encrypts", "use": "enc", "n": n, "e": e},
+            {"kty": "oct", "kid": "shared", "k": "c2VjcmV0"},
+            {"kty": "lattice", "kid": "later"},
+        ]);
+        json!({ "keys": keys }).to_string()
+    }
+
+    fn sign(&self, how: &str, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        let rsa = |encoding| {
+            let mut signature = vec![0; self.rsa.public().modulus_len()];
+            self.rsa.sign(encoding, &random, message, &mut signature).unwrap();
+            signature
+        };
+        match how {
+            "RS256" => rsa(&RSA_PKCS1_SHA256),
+            "RS512" => rsa(&RSA_PKCS1_SHA512),
+            "ES256" => self.ec.sign(&random, message).unwrap().as_ref().to_vec(),
+            "EdDSA" => self.ed.sign(message).as_ref().to_vec(),
+            // The classic: the public key, which everybody has, taken for a shared secret.
+            "HS256" => {
+                let mut mac = Hmac::<Sha256>::new_from_slice(self.rsa_components().0.as_bytes()).unwrap();
+                mac.update(message);
+                mac.finalize().into_bytes().to_vec()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A token with this header and these claims, signed as `how` says.
+    fn token_as(&self, how: &str, header: &Value, claims: &Value) -> String {
+        let message = format!("{}.{}", B64.encode(header.to_string()), B64.encode(claims.to_string()));
+        format!("{message}.{}", B64.encode(self.sign(how, message.as_bytes())))
+    }
+
+    fn token(&self, algorithm: &str, kid: &str, claims: &Value) -> String {
+        self.token_as(algorithm, &json!({"alg": algorithm, "kid": kid, "typ": "JWT"}), claims)
+    }
+}
+
+fn now() -> i64 {
+    Timestamp::parse(NOW).unwrap().seconds()
+}
+
+/// Good claims, but for the changes.
+fn claims(changes: &Value) -> Value {
+    let mut claims = json!({
+        "iss": ISSUER, "aud": "web", "sub": "ann", "exp": now() + 300, "nbf": now() - 5, "org": "red", "scope": "openid admin",
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => _ = claims.as_object_mut().unwrap().remove(name),
+            value => claims[name] = value.clone(),
+        }
+    }
+    claims
+}
+
+fn rules() -> BearerRules {
+    BearerRules { issuer: ISSUER.to_owned(), audiences: vec!["web".to_owned(), "app".to_owned()], leeway: 60 }
+}
+
+fn settings() -> Settings {
+    let claims =
+        ClaimRules { tenant_claim: Some("org".to_owned()), tenant: None, scope_claim: Some("scope".to_owned()) };
+    let key = format!("k1:blue:{}:write", event::sha256_hex(b"secret-k1")).parse().unwrap();
+    Settings { claims, api_keys: vec![key], ..Settings::default() }
+}
+
+fn fixed(jwks: String) -> FetchJwks {
+    Arc::new(move || {
+        let jwks = jwks.clone();
+        Box::pin(async move { Ok(jwks) })
+    })
+}
+
+fn rig(issuer: &Issuer) -> Rig {
+    let bearers = Bearers::new(rules(), fixed(issuer.jwks()), System::real());
+    let credentials = Credentials { bearers: Some(Arc::new(bearers)), ..Credentials::default() };
+    Rig::trusting(Backend::memory(), settings(), credentials)
+}
+
+fn with(token: &str) -> Req {
+    Req::get("/tasks").h("authorization", format!("Bearer {token}"))
+}
+
+#[test]
+fn tokens_of_all_three_algorithms_are_taken() {
+    run(async {
+        let issuer = Issuer::new();
+        let rig = rig(&issuer);
+        for (algorithm, kid) in [("RS256", "rsa"), ("ES256", "ec"), ("EdDSA", "ed")] {
+            let token = issuer.token(algorithm, kid, &claims(&json!({})));
+            rig.expect(200, with(&token)).await;
+            let event = rig.last_event().await;
+            assert_eq!((event.tenant.as_str(), event.actor_type.as_str()), ("red", "jwt"));
+            assert_eq!((event.actor_id.as_deref(), event.user_id.as_deref()), (Some("ann"), Some("ann")));
+            let signature = token.rsplit('.').next().unwrap();
+            assert!(!String::from_utf8(event.to_line()).unwrap().contains(signature));
+        }
+        for good in [
+            json!({"aud": ["other", "app"]}),
+            json!({"aud": "web", "token_use": "id"}),
+            json!({"aud": null, "client_id": "app", "token_use": "access"}),
+            json!({"exp": now() - 59}),
+            json!({"nbf": now() + 59}),
+            json!({"nbf": null}),
+            json!({"exp": (now() as f64) + 0.5}),
+        ] {
+            rig.expect(200, with(&issuer.token("ES256", "ec", &claims(&good)))).await;
+        }
+        let typed = json!({"alg": "ES256", "kid": "ec", "typ": "at+jwt"});
+        rig.expect(200, with(&issuer.token_as("ES256", &typed, &claims(&json!({}))))).await;
+        let lower = issuer.token("ES256", "ec", &claims(&json!({})));
+        rig.expect(200, Req::get("/tasks").h("authorization", format!("bearer {lower}"))).await;
+        // Whom a submission names is whose it is.
+        let sent =
+            Req::post("/data", r#"{"user_id":"bob","message":"m"}"#).h("authorization", format!("Bearer {lower}"));
+        rig.expect(201, sent).await;
+        assert_eq!(rig.last_event().await.user_id.as_deref(), Some("bob"));
+        rig.verify().await;
+    });
+}
+
+/// Every token that is not to be taken, and why.
+fn wrong(issuer: &Issuer) -> Vec<(&'static str, String)> {
+    let (thief, good) = (Issuer::new(), claims(&json!({})));
+    let said = |name: &'static str, changes: Value| (name, issuer.token("ES256", "ec", &claims(&changes)));
+    let headed = |name: &'static str, how: &str, header: Value| (name, issuer.token_as(how, &header, &good));
+    let stolen = |name: &'static str, header: Value| (name, thief.token_as("ES256", &header, &good));
+    let whole = issuer.token("ES256", "ec", &good);
+    let parts: Vec<&str> = whole.split('.').collect();
+    let other = B64.encode(claims(&json!({"sub": "root"})).to_string());
+    let own: Value = serde_json::from_str(&thief.jwks()).unwrap();
+    let mut altered = B64.decode(parts[2]).unwrap();
+    altered[20] ^= 1;
+    vec![
+        headed("alg none", "none", json!({"alg": "none", "kid": "ec"})),
+        headed("alg None", "none", json!({"alg": "None", "kid": "ec"})),
+        headed("alg none with a signature", "ES256", json!({"alg": "none", "kid": "ec"})),
+        headed("no alg", "ES256", json!({"kid": "ec"})),
+        headed("HS256 with the public key", "HS256", json!({"alg": "HS256", "kid": "rsa"})),
+        headed("HS256 with the shared key of the set", "HS256", json!({"alg": "HS256", "kid": "shared"})),
+        headed("an algorithm that is not taken", "RS512", json!({"alg": "RS512", "kid": "rsa512"})),
+        headed("another algorithm of the same key", "RS512", json!({"alg": "RS512", "kid": "rsa"})),
+        headed("another algorithm than the key's", "ES256", json!({"alg": "ES256", "kid": "rsa"})),
+        headed("said to be another algorithm", "ES256", json!({"alg": "RS256", "kid": "ec"})),
+        headed("a key for encryption", "RS256", json!({"alg": "RS256", "kid": "encrypts"})),
+        headed("another key of the set", "ES256", json!({"alg": "EdDSA", "kid": "ed"})),
+        headed("no kid", "ES256", json!({"alg": "ES256"})),
+        headed("unknown kid", "ES256", json!({"alg": "ES256", "kid": "../../ec"})),
+        headed("kid of another type", "ES256", json!({"alg": "ES256", "kid": 1})),
+        headed("crit", "ES256", json!({"alg": "ES256", "kid": "ec", "crit": ["exp"]})),
+        headed("b64", "ES256", json!({"alg": "ES256", "kid": "ec", "b64": false})),
+        headed("typ of something else", "ES256", json!({"alg": "ES256", "kid": "ec", "typ": "logout+jwt"})),
+        stolen("another's key under our kid", json!({"alg": "ES256", "kid": "ec"})),
+        stolen("embedded jwk", json!({"alg": "ES256", "kid": "ec", "jwk": own["keys"][1]})),
+        stolen("embedded jwk without kid", json!({"alg": "ES256", "jwk": own["keys"][1]})),
+        stolen("jku", json!({"alg": "ES256", "kid": "ec", "jku": "https://thief.example/jwks"})),
+        stolen("x5u", json!({"alg": "ES256", "kid": "ec", "x5u": "https://thief.example/cert"})),
+        stolen("x5c", json!({"alg": "ES256", "kid": "ec", "x5c": ["MIIB"]})),
+        headed("jku and our own signature", "ES256", json!({"alg": "ES256", "kid": "ec", "jku": "https://x.example"})),
+        said("wrong issuer", json!({"iss": "https://issuer.example/pool2"})),
+        said("issuer with more behind it", json!({"iss": format!("{ISSUER}/")})),
+        said("several issuers", json!({"iss": [ISSUER]})),
+        said("no issuer", json!({"iss": null})),
+        said("wrong audience", json!({"aud": "other"})),
+        said("no audience", json!({"aud": null})),
+        said("audience of another type", json!({"aud": {"web": true}})),
+        said("an access token's audience is no client id", json!({"token_use": "access"})),
+        said("an access token of another client", json!({"token_use": "access", "client_id": "other", "aud": "web"})),
+        said(
+            "an identity token's client id is no audience",
+            json!({"token_use": "id", "aud": null, "client_id": "web"}),
+        ),
+        said("a token for something else", json!({"token_use": "refresh"})),
+        said("token use of another type", json!({"token_use": ["id"]})),
+        said("expired", json!({"exp": now() - 60})),
+        said("long expired", json!({"exp": 0})),
+        said("no expiry", json!({"exp": null})),
+        said("expiry of another type", json!({"exp": (now() + 300).to_string()})),
+        said("not yet valid", json!({"nbf": now() + 62})),
+        said("not-before of another type", json!({"nbf": "0"})),
+        said("no subject", json!({"sub": null})),
+        said("an empty subject", json!({"sub": ""})),
+        said("a subject of another type", json!({"sub": 7})),
+        ("altered signature", format!("{}.{}.{}", parts[0], parts[1], B64.encode(altered))),
+        ("altered claims", format!("{}.{other}.{}", parts[0], parts[2])),
+        ("no signature", format!("{}.{}.", parts[0], parts[1])),
+        ("two parts", format!("{}.{}", parts[0], parts[1])),
+        ("four parts", format!("{whole}.x")),
+        ("empty header", format!(".{}.{}", parts[1], parts[2])),
+        ("empty claims", format!("{}..{}", parts[0], parts[2])),
+        ("empty parts", "..".to_owned()),
+        ("a dot", ".".to_owned()),
+        ("no token", String::new()),
+        ("no base64", "a!.b!.c!".to_owned()),
+        ("claims that are no object", issuer.token("ES256", "ec", &json!([]))),
+        ("text behind it", format!("{whole} x")),
+        ("huge", format!("{}.{}.{}", parts[0], "A".repeat(8_192), parts[2])),
+    ]
+}
+
+#[test]
+fn every_other_token_is_401_with_one_event_that_has_none_of_it() {
+    run(async {
+        let issuer = Issuer::new();
+        let rig = rig(&issuer);
+        for (name, token) in wrong(&issuer) {
+            let answer = rig.send(with(&token)).await;
+            assert_eq!(answer.status(), 401, "{name}");
+            problem(&answer, "unauthenticated");
+            assert!(answer.header("www-authenticate").is_some_and(|it| it.starts_with("Bearer")), "{name}");
+            let event = rig.last_event().await;
+            assert_eq!((event.tenant.as_str(), event.actor_type.as_str()), ("default", "anonymous"), "{name}");
+            assert_eq!((event.actor_id.as_ref(), event.user_id.as_ref()), (None, None), "{name}");
+            let line = String::from_utf8(event.to_line()).unwrap();
+            let body = String::from_utf8_lossy(answer.body()).into_owned();
+            for part in token.split('.').filter(|part| part.len() > 8) {
+                assert!(!line.contains(part) && !body.contains(part), "{name}: {line} {body}");
+            }
+        }
+        let good = issuer.token("ES256", "ec", &claims(&json!({})));
+        rig.expect(401, with(&good).h("authorization", format!("Bearer {good}"))).await;
+        rig.expect(401, Req::get("/tasks").h("authorization", b"Bearer \xff")).await;
+        // A good key does not make up for a bad token.
+        rig.expect(401, with("x.y.z").h("x-api-key", "secret-k1")).await;
+        rig.expect(401, Req::get("/tasks").h("authorization", "Basic YTpi")).await;
+        rig.expect(401, Req::get("/tasks")).await;
+    });
+}
+
+#[test]
+fn tenant_and_scope_are_the_claims() {
+    run(async {
+        let issuer = Issuer::new();
+        let rig = rig(&issuer);
+        let bearer = |changes: Value| format!("Bearer {}", issuer.token("EdDSA", "ed", &claims(&changes)));
+        let slug = |answer: &Response, slug: &str| _ = problem(answer, slug);
+        let create = |changes| Req::post("/tasks", r#"{"task":"t"}"#).h("authorization", bearer(changes));
+        rig.expect(201, create(json!({"scope": "daybook/write"}))).await;
+        slug(&rig.expect(403, create(json!({"scope": "daybook/read"}))).await, "insufficient-scope");
+        slug(&rig.expect(403, create(json!({"scope": "openid"}))).await, "insufficient-scope");
+        slug(&rig.expect(403, create(json!({"org": null}))).await, "no-tenant");
+        slug(&rig.expect(403, create(json!({"org": 7}))).await, "no-tenant");
+        // A key beside the token says whose data it is where the token does not, and narrows what may be done.
+        rig.expect(201, create(json!({"org": null})).h("x-api-key", "secret-k1")).await;
+        let event = rig.last_event().await;
+        assert_eq!((event.tenant.as_str(), event.actor_id.as_deref()), ("blue", Some("ann")));
+        assert_eq!((event.actor_type.as_str(), event.api_key_id.as_deref()), ("jwt", Some("k1")));
+        rig.expect(201, create(json!({})).h("x-api-key", "secret-k1")).await;
+        assert_eq!(rig.last_event().await.tenant, "red");
+        let ask = Req::get("/queries").h("authorization", bearer(json!({})));
+        rig.expect(404, ask.clone()).await;
+        rig.expect(403, ask.h("x-api-key", "secret-k1")).await;
+        rig.expect(200, Req::get("/health").h("authorization", "Bearer x")).await;
+    });
+}
+
+#[test]
+fn what_a_gateway_vouches_for_is_who_it_is_and_headers_are_nobody() {
+    run(async {
+        let rig = Rig::trusting(Backend::memory(), settings(), Credentials::default());
+        let said = |json: Value| -> Claims { serde_json::from_value(json).unwrap() };
+        let ann = said(json!({"sub": "ann", "org": "red", "scope": "read"}));
+        let check = async |status: u16, vouched: Vouched, actor: (&str, Option<&str>), tenant: &str| {
+            rig.expect(status, Req::get("/tasks").vouched(vouched.clone())).await;
+            let event = rig.last_event().await;
+            assert_eq!((event.actor_type.as_str(), event.actor_id.as_deref()), actor, "{vouched:?}");
+            assert_eq!(event.tenant, tenant, "{vouched:?}");
+        };
+        check(200, Vouched::Claims(ann.clone()), ("jwt", Some("ann")), "red").await;
+        let custom = said(json!({"principalId": "p", "org": "green", "scope": "write"}));
+        check(200, Vouched::Custom(custom), ("custom", Some("p")), "green").await;
+        check(403, Vouched::Claims(said(json!({"sub": "ann", "scope": "read"}))), ("anonymous", None), "default").await;
+        check(403, Vouched::Claims(said(json!({"sub": "ann", "org": "red"}))), ("anonymous", None), "default").await;
+        check(403, Vouched::Iam("arn:aws:iam::1:user/x".to_owned()), ("anonymous", None), "default").await;
+        rig.expect(403, Req::post("/tasks", r#"{"task":"t"}"#).vouched(Vouched::Claims(ann))).await;
+        for header in ["x-amzn-oidc-data", "x-amzn-oidc-identity", "x-tenant", "x-forwarded-user"] {
+            rig.expect(401, Req::get("/tasks").h(header, "ann")).await;
+        }
+        // IAM says itself what its principals may do; whose data it is must be said.
+        let claims = ClaimRules { tenant: Some("ops".to_owned()), ..settings().claims };
+        let rig = Rig::trusting(Backend::memory(), Settings { claims, ..settings() }, Credentials::default());
+        let create = Req::post("/tasks", r#"{"task":"t"}"#).vouched(Vouched::Iam("arn:aws:iam::1:user/x".to_owned()));
+        rig.expect(201, create).await;
+        let event = rig.last_event().await;
+        assert_eq!((event.actor_type.as_str(), event.tenant.as_str()), ("iam", "ops"));
+        assert_eq!(event.actor_id.as_deref(), Some("arn:aws:iam::1:user/x"));
+    });
+}
+
+/// A clock that only moves when it is told to.
+static MICROS: AtomicU64 = AtomicU64::new(1);
+
+#[test]
+fn keys_are_fetched_when_they_are_needed_and_kept_when_they_cannot_be() {
+    run(async {
+        let (issuer, next) = (Issuer::new(), Issuer::new());
+        let rotated = next.jwks().replace(r#""kid":"ec""#, r#""kid":"ec2""#);
+        let (answer, fetches) = (Arc::new(Mutex::new(Err(()))), Arc::new(AtomicUsize::new(0)));
+        let fetch: FetchJwks = {
+            let (answer, fetches) = (Arc::clone(&answer), Arc::clone(&fetches));
+            Arc::new(move || {
+                fetches.fetch_add(1, Ordering::SeqCst);
+                let answer: Result<String, ()> = answer.lock().unwrap().clone();
+                Box::pin(async move { answer.map_err(|()| Error::new(ErrorKind::Unavailable, "the issuer is away")) })
+            })
+        };
+        let system = System { monotonic: || MICROS.load(Ordering::SeqCst), ..System::real() };
+        let bearers = Bearers::new(rules(), fetch, system);
+        let at = Timestamp::parse(NOW).unwrap();
+        let old = issuer.token("ES256", "ec", &claims(&json!({})));
+        let new = next.token("ES256", "ec2", &claims(&json!({})));
+        let check = async |token: &str, taken: bool, fetched: usize| {
+            assert_eq!(bearers.check(token, at).await.is_ok(), taken);
+            assert_eq!(fetches.load(Ordering::SeqCst), fetched);
+        };
+        let pass = |seconds: u64| _ = MICROS.fetch_add(seconds * 1_000_000, Ordering::SeqCst);
+        check(&old, false, 1).await;
+        // Nobody can make it fetch again at once.
+        *answer.lock().unwrap() = Ok(issuer.jwks());
+        check(&old, false, 1).await;
+        pass(30);
+        check(&old, true, 2).await;
+        check(&old, true, 2).await;
+        check(&new, false, 2).await;
+        pass(30);
+        check(&new, false, 3).await;
+        // The issuer is away, or answers nonsense: its keys of before stay.
+        for nonsense in [Err(()), Ok("<html>".to_owned()), Ok(r#"{"keys":[]}"#.to_owned())] {
+            *answer.lock().unwrap() = nonsense;
+            pass(600);
+            check(&old, true, fetches.load(Ordering::SeqCst) + 1).await;
+        }
+        *answer.lock().unwrap() = Ok(rotated);
+        pass(30);
+        check(&new, true, 7).await;
+        check(&old, false, 7).await;
+    });
+}
+
+/// A server that answers each request with the next of these, then with nothing.
+async fn issuer_at(answers: Vec<String>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/.well-known/jwks.json", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4_096];
+            let read = stream.read(&mut head).await.unwrap();
+            assert!(head[..read].starts_with(b"GET /.well-known/jwks.json HTTP/1.1\r\n"));
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    url
+}
+
+fn answered(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nlocation: http://127.0.0.1:1/\r\n\r\n{body}", body.len())
+}
+
+fn from(jwks: &str) -> BearerSettings {
+    let (issuer, audiences) = (Some(ISSUER.to_owned()), vec!["web".to_owned()]);
+    BearerSettings { jwks: Some(jwks.to_owned()), issuer, audiences, leeway: 0 }
+}
+
+fn called(name: &str) -> String {
+    format!("jwt-{name}")
+}
+
+#[test]
+fn keys_come_from_a_url_or_a_file() {
+    run(async {
+        let issuer = Issuer::new();
+        let (token, at) = (issuer.token("RS256", "rsa", &claims(&json!({}))), Timestamp::parse(NOW).unwrap());
+        let good = answered("200 OK", &issuer.jwks());
+        let url = issuer_at(vec![
+            answered("500 Internal Server Error", &issuer.jwks()),
+            answered("302 Found", &issuer.jwks()),
+            answered("200 OK", &format!("{}{}", " ".repeat(300 << 10), issuer.jwks())),
+            answered("200 OK", "<html>"),
+            good,
+        ]);
+        let bearers = from(&url.await).build(System::real(), called).unwrap().unwrap();
+        for why in ["500", "302", "limit", "JWKS"] {
+            let error = bearers.prepare().await.unwrap_err().to_string();
+            assert!(error.contains(why), "{why}: {error}");
+        }
+        assert_eq!(bearers.prepare().await.unwrap(), 3);
+        assert_eq!(bearers.check(&token, at).await.unwrap().subject, "ann");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("jwks.json");
+        let bearers = from(file.to_str().unwrap()).build(System::real(), called).unwrap().unwrap();
+        assert!(bearers.prepare().await.unwrap_err().to_string().contains("jwks.json"));
+        std::fs::write(&file, issuer.jwks()).unwrap();
+        assert!(bearers.check(&token, at).await.is_ok());
+    });
+}
+
+#[test]
+fn half_a_setting_is_none() {
+    let build = |settings: BearerSettings| settings.build(System::real(), called).map(|built| built.is_some());
+    assert_eq!(build(BearerSettings::default()), Ok(false));
+    let refused = |settings, reason: &str| {
+        let error = build(settings).unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    };
+    refused(BearerSettings { jwks: None, ..from("") }, "jwt-jwks is not set");
+    refused(BearerSettings { issuer: None, ..from("a") }, "jwt-issuer is not set");
+    refused(BearerSettings { audiences: Vec::new(), ..from("a") }, "jwt-audience is not set");
+    for place in [
+        "http://issuer.example/jwks",
+        "ftp://issuer.example/jwks",
+        "https://",
+        "file:///etc/jwks",
+        "http://127.0.0.1.example/",
+    ] {
+        refused(from(place), "write an https URL or the name of a file");
+    }
+}
