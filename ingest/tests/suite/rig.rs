@@ -53,6 +53,7 @@ impl Rig {
     }
 
     /// With somebody who answers queries.
+    #[allow(dead_code, reason = "not every store's suite asks for it")]
     pub fn asking(backend: Backend, settings: Settings, queries: QueryFn) -> Self {
         let (store, sink) = (backend.store(), backend.sink());
         Self::of(backend, store, sink, settings, Some(queries), Credentials::default())
@@ -227,11 +228,13 @@ impl Req {
     }
 
     /// Comes through a gateway that knows who sends it.
+    #[allow(dead_code, reason = "not every store's suite asks for it")]
     pub fn vouched(self, vouched: Vouched) -> Self {
         Self { vouched: Some(vouched), ..self }
     }
 
     /// Comes from this address.
+    #[allow(dead_code, reason = "not every store's suite asks for it")]
     pub fn from(self, client_ip: &str) -> Self {
         Self { client_ip: client_ip.to_owned(), ..self }
     }
