@@ -126,8 +126,8 @@ fn what_the_quick_proof_sees() {
     assert_eq!(
         left_out,
         [
-            "raw lines = rows + duplicates + quarantined + not yet compacted",
-            "every event has the hash it was sealed with"
+            "every event has the hash it was sealed with",
+            "raw lines = rows + duplicates + quarantined + not yet compacted"
         ]
     );
 
