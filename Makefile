@@ -165,9 +165,10 @@ doc: ## the documentation of the crates, to target/doc
 .PHONY: bench bench-ingest bench-import bench-compaction bench-verify bench-queries load-test
 bench: bench-ingest bench-compaction bench-queries ## all but the import's benchmark; they build in release
 
-bench-ingest: ## the write path relative to a store that keeps nothing and to a handler in Python; beside 10,000 idle and slow connections (needs wrk and python3)
+bench-ingest: ## the write path relative to a store that keeps nothing and to a handler in Python; beside 10,000 idle and slow connections; routes beside each other (needs wrk and python3)
 	@bench/ingest
 	@bench/crowd
+	@bench/routes
 
 bench-import: ## daybook import of an access log, relative to goaccess (needs goaccess and python3; LOG=… for a log of your own)
 	@bench/import

@@ -2,8 +2,8 @@
 
 use event::domain::{Change, FieldError, Operation, Refusal};
 use serde::de::DeserializeOwned;
-use serde_json::json;
-use serde_json::value::RawValue;
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::dispatch::{Call, read};
 use super::page::{List, Page};
@@ -32,6 +32,15 @@ pub(super) struct Kind {
 pub(super) struct Decided {
     pub change: Change,
     pub unique: Option<Unique>,
+}
+
+/// A JSON object of two fields, each as it stands: what is stored is not read to be written again.
+struct Pair<'a>([(&'a str, Box<RawValue>); 2]);
+
+impl Serialize for Pair<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 impl Kind {
@@ -92,20 +101,27 @@ impl Kind {
         version: i64,
         state: &str,
     ) -> Result<Answer, Problem> {
-        let answer = Answer::json(status, &json!({"id": id, (self.entity): self.raw(state)?}));
+        let body = Pair([("id", self.text(id)?), (self.entity, self.raw(state)?)]);
+        let answer = Answer::json(status, &body);
         Ok(answer.with("location", self.location(api, call, id)).with("etag", etag(version)))
     }
 
     fn changed(&self, id: &str, change: &Change) -> Result<Answer, Problem> {
         let Self { what, entity, .. } = self;
         let body = match change.operation {
-            Operation::Delete => json!({"message": format!("{what} deleted successfully"), "id": id}),
-            _ => json!({
-                "message": format!("{what} updated successfully"),
-                (*entity): self.raw(change.state.as_str())?,
-            }),
+            Operation::Delete => {
+                Pair([("id", self.text(id)?), ("message", self.text(&format!("{what} deleted successfully"))?)])
+            }
+            _ => Pair([
+                ("message", self.text(&format!("{what} updated successfully"))?),
+                (*entity, self.raw(change.state.as_str())?),
+            ]),
         };
         Ok(Answer::json(200, &body).with("etag", etag(change.version)))
+    }
+
+    fn text(&self, text: &str) -> Result<Box<RawValue>, Problem> {
+        to_raw_value(text).map_err(|_| self.damaged())
     }
 
     fn damaged(&self) -> Problem {

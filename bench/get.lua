@@ -1,0 +1,2 @@
+-- wrk: GET of the path.
+wrk.method = "GET"
