@@ -28,7 +28,6 @@ fn main() -> Done<()> {
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["fill", folder, events] => {
             runtime.block_on(fill(Path::new(folder), events.parse()?))?;
-            // As by SIGKILL: nothing is closed, the write-ahead log stays as it is.
             std::process::abort();
         }
         ["open", folder] => runtime.block_on(open(Path::new(folder))),
@@ -65,6 +64,8 @@ async fn fill(folder: &Path, events: u64) -> Done<()> {
         appended?;
         put?;
     }
+    // As by SIGKILL: nothing is closed, the write-ahead log stays as it is.
+    std::mem::forget(store);
     Ok(())
 }
 

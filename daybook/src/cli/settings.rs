@@ -29,8 +29,8 @@ pub struct Settings {
     /// Origins that browsers may call from, separated by commas
     #[arg(long, global = true, env = "DAYBOOK_CORS_ORIGINS", value_delimiter = ',', help_heading = "Server")]
     pub cors_origins: Option<Vec<String>>,
-    /// API keys as id:tenant:sha256-hex[:scope[:expiry]], separated by commas, besides those of `daybook keys`; without
-    /// any, everybody may call
+    /// API keys as id:tenant:sha256-hex, with :scope and :expiry behind it if wanted, separated by commas, besides those
+    /// of `daybook keys`; without any, everybody may call
     #[arg(
         long,
         global = true,

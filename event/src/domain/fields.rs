@@ -116,7 +116,7 @@ impl Fields {
     pub fn whole(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
         let value = self.take(name)?;
         let (least, most) = (range.start(), range.end());
-        match value.as_i64() {
+        match whole(&value) {
             Some(number) if range.contains(&number) => Some(number),
             _ if value.is_number() => {
                 self.wrong(name, "invalid_value", format!("{name} must be a whole number from {least} to {most}."))
@@ -193,6 +193,13 @@ impl<'de> Deserialize<'de> for Object {
         }
         deserializer.deserialize_map(ObjectVisitor)
     }
+}
+
+/// A whole number, also as `107.0` or `1e2`: what JSON Schema takes for an integer, up to where numbers are exact.
+fn whole(value: &Value) -> Option<i64> {
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    let of_float = |number: f64| (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64);
+    value.as_i64().or_else(|| of_float(value.as_f64()?))
 }
 
 #[cfg(test)]

@@ -156,7 +156,9 @@ async fn wrong_field(rig: &Rig, target: &Target, name: &str, of: &Value) {
         target.judged(rig, &target.with(name, value), (&pointer, Some(fault))).await;
     }
     if is_number {
-        for value in [json!(-1), json!(0.5), json!(1e300), json!(i64::MIN), json!(u64::MAX), of["maximum"].clone()] {
+        for value in
+            [json!(-1), json!(0.5), json!(107.0), json!(1e300), json!(i64::MIN), json!(u64::MAX), of["maximum"].clone()]
+        {
             target.judged(rig, &target.with(name, value), (&pointer, Some("invalid_value"))).await;
         }
     }

@@ -20,6 +20,8 @@ mod conformance;
 mod conformance_lists;
 #[path = "../../../ingest/tests/suite/conformance_unique.rs"]
 mod conformance_unique;
+#[path = "../../../ingest/tests/suite/contract.rs"]
+mod contract;
 #[path = "../../../ingest/tests/suite/cors.rs"]
 mod cors;
 #[path = "../../../ingest/tests/suite/data.rs"]
@@ -38,6 +40,8 @@ mod paging;
 mod problems;
 #[path = "../../../ingest/tests/suite/rig.rs"]
 mod rig;
+#[path = "../../../ingest/tests/suite/schema.rs"]
+mod schema;
 #[path = "../../../ingest/tests/suite/secrets.rs"]
 mod secrets;
 mod sizes;
