@@ -1,11 +1,13 @@
 //! How many files and sockets the system lets the process have open, and how many of them may be connections.
 
+use ingest::local::server::FILES;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Most connections that are taken unless more are asked for.
 const MOST: u64 = 10_000;
-/// What the rest of the process may need: databases, raw objects, files of the table, connections being refused.
-const OWN: u64 = 512;
+/// What the rest of the process may need: databases, raw objects, files of the table, connections being refused, and the
+/// contents that connections read and write.
+const OWN: u64 = 512 + FILES as u64;
 
 /// Raises the limit as far as the process may, and gives it; `None` where there is none.
 pub fn raised() -> Option<u64> {
@@ -43,7 +45,7 @@ mod tests {
     fn connections_leave_descriptors_for_the_rest() {
         assert_eq!(connections(None, None), 10_000);
         assert_eq!(connections(None, Some(1 << 30)), 10_000);
-        assert_eq!(connections(None, Some(8_192)), 7_680);
+        assert_eq!(connections(None, Some(8_192)), 7_360);
         assert_eq!(connections(None, Some(1_024)), 512);
         assert_eq!(connections(None, Some(64)), 32);
         assert_eq!(connections(None, Some(1)), 1);

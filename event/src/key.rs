@@ -16,6 +16,10 @@ pub const LAKE: &str = "lake/";
 
 /// Prefix of the contents of assets.
 pub const ASSETS: &str = "assets/";
+/// The longest part of an asset's key; file systems take names of 255 bytes, and drafts have some of their own.
+const PART: usize = 200;
+/// Between the parts of one name.
+const CONTINUED: &str = "/~~";
 
 /// `raw/dt=YYYY-MM-DD/hour=HH/<name>.ndjson.gz`, partitioned by the time of arrival.
 pub fn raw(arrival: Timestamp, name: &str) -> String {
@@ -33,14 +37,16 @@ pub fn body(received_at: Timestamp, event_id: EventId) -> String {
 }
 
 /// `assets/<tenant>/<asset id>/<event id>`: the event that announced the content. All of it is made of characters that
-/// neither a URL nor a file system reads anything into; what the tenant's name has besides is spelled `~XX`.
+/// neither a URL nor a file system reads anything into; what the tenant's name has besides is spelled `~XX`. What is longer
+/// than a folder's name may be goes on behind `/~~`.
 pub fn asset(tenant: &str, id: &str, created: EventId) -> String {
     format!("{ASSETS}{}/{}/{created}", plain(tenant), plain(id))
 }
 
 /// Tenant, asset and event of a key that [`asset`] makes; `None` for any other.
 pub fn asset_of(key: &str) -> Option<(String, String, EventId)> {
-    let mut parts = key.strip_prefix(ASSETS)?.split('/');
+    let names = key.strip_prefix(ASSETS)?.replace(CONTINUED, "");
+    let mut parts = names.split('/');
     let (tenant, id, created) = (unplain(parts.next()?)?, unplain(parts.next()?)?, parts.next()?.parse().ok()?);
     (asset(&tenant, &id, created) == key).then_some((tenant, id, created))
 }
@@ -55,7 +61,20 @@ fn plain(text: &str) -> String {
             _ => plain.push_str(&format!("~{byte:02X}")),
         }
     }
-    plain
+    in_parts(&plain)
+}
+
+/// The same in parts that a file system takes. No name begins as a part does that continues one.
+fn in_parts(plain: &str) -> String {
+    let mut parts = String::with_capacity(plain.len());
+    let mut rest = plain;
+    while let Some((part, more)) = rest.split_at_checked(PART).filter(|(_, more)| !more.is_empty()) {
+        parts.push_str(part);
+        parts.push_str(CONTINUED);
+        rest = more;
+    }
+    parts.push_str(rest);
+    parts
 }
 
 fn unplain(text: &str) -> Option<String> {
@@ -112,6 +131,20 @@ mod tests {
         {
             assert_eq!(asset_of(key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn no_part_of_an_asset_s_key_is_longer_than_a_file_s_name() {
+        let created = EventId::from_u128(7);
+        let dots = format!("{}{}", "a".repeat(200), "..");
+        for tenant in ["ü".repeat(43), "é".repeat(500), "a".repeat(200), "a".repeat(201), dots, "~".repeat(67)] {
+            let key = asset(&tenant, "cat", created);
+            assert_eq!(asset_of(&key), Some((tenant, "cat".to_owned(), created)), "{key}");
+            assert!(key.split('/').all(|part| part.len() <= PART + 2 && !part.starts_with('.')), "{key}");
+        }
+        assert_eq!(asset(&"a".repeat(200), "cat", created).matches('/').count(), 3);
+        let cut = asset("ab", "cat", created).replace("/ab/", "/a/~~b/");
+        assert_eq!(asset_of(&cut), None, "a key has one form: {cut}");
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::raw::{RawLog, RawObject};
 /// The largest object, as stored, and the largest member, inflated, that are counted the quick way.
 const QUICK_STORED: u64 = 16 << 20;
 const QUICK_MEMBER: usize = 64 << 20;
+/// Most objects that are counted at once: each may take as much memory as the two above together.
+const CORES: usize = 4;
 /// What members of the relay's fit in.
 const ROOM: usize = 1 << 20;
 
@@ -29,13 +31,13 @@ pub struct RawCount {
     pub lines: u64,
 }
 
-/// Counts the lines of `objects`: the left side of I7, independent of what compaction made of them. Each core counts an
-/// object of its own.
+/// Counts the lines of `objects`: the left side of I7, independent of what compaction made of them. Up to four
+/// cores count an object each.
 ///
 /// # Errors
 /// An object could not be read.
 pub async fn count_raw(raw: &Arc<dyn RawLog>, objects: &[RawObject], limits: Limits) -> Result<RawCount> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(CORES);
     let lines = stream::iter(objects).map(|object| count_object(raw, object, limits)).buffer_unordered(cores);
     let lines: u64 = lines.try_fold(0, async |sum, lines| Ok(sum + lines)).await?;
     let bytes = objects.iter().map(|object| object.bytes).sum();

@@ -19,9 +19,9 @@ pub const DELETED: &str = "asset.deleted";
 pub const FILE_NAME_MAX: usize = 255;
 /// What a file name of up to [`FILE_NAME_MAX`] characters matches: no path, and not all of it white space.
 pub const FILE_NAME_PATTERN: &str = concat!(
-    r"^([^\u0000-\u001f\u007f-\u009f\u2028-\u202e/\\]*",
-    r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028-\u202f\u205f\u3000/\\.]",
-    r"[^\u0000-\u001f\u007f-\u009f\u2028-\u202e/\\]*",
+    r"^([^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069/\\]*",
+    r"[^\u0000-\u0020\u007f-\u00a0\u061c\u1680\u2000-\u200a\u200e\u200f\u2028-\u202f\u205f\u2066-\u2069\u3000/\\.]",
+    r"[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069/\\]*",
     r"|[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000][ .\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]*\.",
     r"[ .\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]*",
     r"|(\.{1,2}[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]|\.{3})[ .\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]*)$",
@@ -183,7 +183,9 @@ impl NewAsset {
 
 /// A name alone: nothing that any system would take for a path, nothing that a terminal or a header would act on.
 fn is_file_name(name: &str) -> bool {
-    let odd = |c: char| c.is_control() || matches!(c, '/' | '\\' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}');
+    let turns =
+        |c| matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let odd = |c: char| c.is_control() || turns(c) || matches!(c, '/' | '\\' | '\u{2028}' | '\u{2029}');
     name != "." && name != ".." && !name.contains(odd)
 }
 
@@ -403,6 +405,13 @@ mod tests {
         }
         for name in [".", "..", "a/b", "/a", "a\\b", "a\0b", "a\nb", "\u{1b}[31m", "\u{202e}gpj.exe", "a\u{2028}b"] {
             assert!(!is_file_name(name), "{name:?}");
+        }
+        // Nor what turns the reading direction, and makes one name look like another.
+        let pattern = regex::Regex::new(FILE_NAME_PATTERN).unwrap();
+        for turn in "\u{61c}\u{200e}\u{200f}\u{202a}\u{202d}\u{2066}\u{2067}\u{2068}\u{2069}".chars() {
+            for name in [format!("{turn}gpj.exe"), format!("a{turn}b"), turn.to_string()] {
+                assert!(!is_file_name(&name) && !pattern.is_match(&name), "{name:?}");
+            }
         }
     }
 }

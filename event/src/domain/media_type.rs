@@ -6,7 +6,7 @@ pub const MAX: usize = 255;
 pub const PATTERN: &str = concat!(
     r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+",
     r#"( *; *[!#$%&'*+.^_`|~0-9A-Za-z-]+=([!#$%&'*+.^_`|~0-9A-Za-z-]+|"([ !#-\[\]-~]|\\[ -~])*")"#,
-    r#"( *; *[!#$%&'*+.^_`|~0-9A-Za-z-]+=([!#$%&'*+.^_`|~0-9A-Za-z-]+|"([ !#-\[\]-~]|\\[ -~])*"))* *)?$"#,
+    r#"( *; *[!#$%&'*+.^_`|~0-9A-Za-z-]+=([!#$%&'*+.^_`|~0-9A-Za-z-]+|"([ !#-\[\]-~]|\\[ -~])*"))*)?$"#,
 );
 
 /// Whether a text is `type/subtype`, with parameters or without, as it can stand in a header.
@@ -25,8 +25,7 @@ fn are_parameters(text: &str) -> bool {
     loop {
         let Some((name, value)) = rest.trim_start_matches(' ').split_once('=') else { return false };
         let Some(after) = after_value(value) else { return false };
-        let after = after.trim_start_matches(' ');
-        match after.strip_prefix(';') {
+        match after.trim_start_matches(' ').strip_prefix(';') {
             _ if !is_token(name) => return false,
             Some(next) => rest = next,
             None => return after.is_empty(),
@@ -90,6 +89,9 @@ mod tests {
             "image/",
             "/png",
             "image/png;",
+            "image/png ",
+            "text/plain;a=b ",
+            "text/plain;a=\"b\" ",
             "image/png; charset",
             "image/png; =x",
             "image/png; a=\"b",

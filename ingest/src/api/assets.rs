@@ -48,7 +48,8 @@ impl Api {
             let answer = self.announced(call, 201, &asset, &decided.change.state).await?;
             let done = self.append_change(call, record, &entity, stored.as_ref(), decided, answer).await?;
             if let Some(finished) = done {
-                return Ok(finished);
+                // Of two with one key, the slower one has the other's answer.
+                return self.renewed(call, finished).await;
             }
         }
         Err(ASSET.keeps_changing())
@@ -185,13 +186,16 @@ impl Api {
         Ok(answer.with_secrets(Value::from(body).to_string()))
     }
 
-    /// Gives a kept answer to a creation a URL of its own, as long as the content is still to come.
+    /// Gives a kept answer to a creation a URL of its own, as long as the content that it announced is still to come.
     pub(super) async fn renewed(&self, call: &Call<'_>, finished: Finished) -> Result<Finished, Problem> {
         let Finished::Answered { answer, kind: record::Kind::Replayed } = finished else { return Ok(finished) };
         let kept: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
         let id = kept.get("id").and_then(Value::as_str).unwrap_or_default();
+        let key = kept.get("asset").and_then(|asset| asset.get("key")).and_then(Value::as_str);
         let answer = match self.living(&ASSET.entity(call, id.to_owned())).await {
-            Ok((_, asset)) if asset.status == Status::Pending => self.with_upload(call, answer, &asset).await?,
+            Ok((_, asset)) if asset.status == Status::Pending && key == Some(asset.key.as_str()) => {
+                self.with_upload(call, answer, &asset).await?
+            }
             _ => answer,
         };
         Ok(Finished::Answered { answer, kind: record::Kind::Replayed })

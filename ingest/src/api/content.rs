@@ -2,11 +2,12 @@
 
 use event::domain::Operation;
 use event::domain::asset::{self, Asset, Command, Content, Status};
+use event::key;
 
 use super::assets::{ASSET, decide};
 use super::dispatch::{Call, read};
 use super::entity::{ATTEMPTS, Decided};
-use super::{Api, Finished, unavailable};
+use super::{Admission, Api, Finished, unavailable};
 use crate::assets::disposition;
 use crate::http::auth::Identity;
 use crate::http::query::Query;
@@ -27,21 +28,33 @@ impl Api {
     /// Whether a request's body is a content: not to be held in memory, and to be taken only if it is
     /// [admitted](Self::admit).
     pub fn takes_content(&self, received: &Received) -> bool {
-        let is_upload = || {
-            let found = find(&received.method, &received.path, &self.settings.base_path);
-            found.is_ok_and(|found| found.route == Some(Route::UploadContent))
-        };
-        received.method == "PUT" && self.folder().is_some() && is_upload()
+        received.method == "PUT" && self.is_for(received, Route::UploadContent)
     }
 
-    /// Says for which asset a request may upload, before its body is read.
+    /// Whether a request's answer may be a content.
+    pub fn gives_content(&self, received: &Received) -> bool {
+        received.method == "GET" && self.is_for(received, Route::ReadContent)
+    }
+
+    fn is_for(&self, received: &Received, route: Route) -> bool {
+        let found = || find(&received.method, &received.path, &self.settings.base_path);
+        self.folder().is_some() && found().is_ok_and(|found| found.route == Some(route))
+    }
+
+    /// Says for which asset a request may upload, before its body is read; what is found out is taken down.
     ///
     /// # Errors
-    /// What is wrong with its URL or its head, or the content is there already.
-    pub async fn admit(&self, received: &Received) -> Result<Asset, Problem> {
+    /// It comes too often, what is wrong with its URL or its head, or the content is there already.
+    pub async fn admit(&self, received: &Received, admission: &mut Admission) -> Result<Asset, Problem> {
+        admission.is_metered = true;
+        self.rates.take_address(received.client_ip.as_deref(), &mut admission.meter).map_err(|too_many| {
+            admission.is_flood = !too_many.recorded;
+            too_many.problem
+        })?;
         limits::check(received)?;
         let found = find(&received.method, &received.path, &self.settings.base_path)?;
-        let (_, asset) = self.signed(received, &found.parameter, "PUT").await?;
+        let (entity, asset) = self.signed(received, &found.parameter, "PUT").await?;
+        admission.tenant = Some(entity.tenant);
         let content_type = received.header("content-type").map(str::trim);
         if content_type != Some(&asset.content_type) || limits::is_encoded(received) {
             let detail = format!("Send the content as {}, not compressed.", asset.content_type);
@@ -54,20 +67,24 @@ impl Api {
         Ok(asset)
     }
 
-    /// Records a content that the server has kept.
+    /// Records a content that the server has kept. Its URL was looked at before a byte of it was read, and is not again:
+    /// what is kept is recorded, or removed.
     pub(super) async fn upload_content(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
         record.about(asset::ENTITY, Some(&call.parameter), Operation::Update);
-        let (entity, asset) = self.signed(call.received, &call.parameter, "PUT").await?;
-        record.identify(&Identity { tenant: entity.tenant.clone(), ..Identity::anonymous() });
-        let ReceivedBody::Kept { size, sha256 } = &call.received.body else {
+        let ReceivedBody::Kept { key, size, sha256 } = &call.received.body else {
             return Err(Problem::internal("The content was not kept."));
         };
+        let Some((tenant, id, _)) = key::asset_of(key) else {
+            return Err(Problem::internal("The content was kept for no asset."));
+        };
+        record.identify(&Identity { tenant: tenant.clone(), ..Identity::anonymous() });
+        let entity = EntityRef { tenant, kind: asset::ENTITY.to_owned(), id };
         let size = i64::try_from(*size).unwrap_or(i64::MAX);
         let content = Content { size, checksum: format!("sha256:{sha256}") };
-        let done = self.record_content(call, record, &entity, &asset.key, content).await;
+        let done = self.record_content(call, record, &entity, key, content).await;
         if matches!(&done, Err(problem) if problem.status == 404) {
-            // It was removed meanwhile. If this fails, the sweep finds it.
-            let _ = self.assets.remove(&asset.key).await;
+            // It was removed meanwhile, perhaps announced anew. If this fails, the sweep finds it.
+            let _ = self.assets.remove(key).await;
         }
         done
     }

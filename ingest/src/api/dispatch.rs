@@ -5,11 +5,10 @@ use event::domain::FieldError;
 use super::assets::ASSET;
 use super::tasks::TASK;
 use super::users::USER;
-use super::{Api, Finished, Unfinished};
+use super::{Admission, Api, Finished, Unfinished};
 use crate::http::auth::{Identity, Refused};
 use crate::http::idempotency::{Guard, Key, key_of};
 use crate::http::query::Query;
-use crate::http::rates::Meter;
 use crate::http::route::{Matched, Route, find};
 use crate::http::{Answer, Problem, Received, accept, cors, limits};
 use crate::record::{Kind, Record};
@@ -36,11 +35,12 @@ impl Api {
         &self,
         received: &Received,
         record: &mut Record,
-        meter: &mut Meter,
+        admission: &mut Admission,
     ) -> Result<Finished, Unfinished> {
         let identity = self.identify(received, record).await;
-        if let Ok(identity) = &identity {
-            self.rates.take_key(identity, meter).inspect_err(|_| self.note_route(received, record))?;
+        // Whose content is kept already is not told that it came too often.
+        if let (Ok(identity), false) = (&identity, admission.is_metered) {
+            self.rates.take_key(identity, &mut admission.meter).inspect_err(|_| self.note_route(received, record))?;
         }
         Ok(self.carry_out(received, identity, record).await?)
     }
@@ -80,12 +80,15 @@ impl Api {
         }
     }
 
-    /// Takes down whose request was refused, and which route it is for, as far as it says so.
-    pub(super) async fn identify_refused(&self, received: &Received, problem: Problem, record: &mut Record) -> Problem {
+    /// Takes down whose request was refused, and which route it is for, as far as it says so; `tenant` is whose URL it
+    /// had.
+    pub(super) async fn identify_refused(&self, received: &Received, tenant: Option<String>, record: &mut Record) {
         // That it is refused is known already.
         let _ = self.identify(received, record).await;
+        if let Some(tenant) = tenant {
+            record.identify(&Identity { tenant, ..Identity::anonymous() });
+        }
         self.note_route(received, record);
-        problem
     }
 
     /// Takes down which route a request is for that is not carried out.

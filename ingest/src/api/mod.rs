@@ -1,5 +1,6 @@
 //! The API: one request in, one durable event, one response out.
 
+mod admission;
 mod assets;
 mod change;
 #[cfg(feature = "local")]
@@ -27,7 +28,7 @@ use crate::error::{Error, ErrorKind};
 use crate::http::auth::{Credentials, Gate};
 use crate::http::cursor::Cursors;
 use crate::http::idempotency::InFlight;
-use crate::http::rates::{Meter, Rates, TooMany};
+use crate::http::rates::{Rates, TooMany};
 use crate::http::{Answer, Arrival, Problem, Received, Response, caching, cors, limits};
 use crate::receipt::Receipt;
 use crate::record::{Kind, Record};
@@ -35,6 +36,7 @@ use crate::settings::Settings;
 use crate::store::{EventSink, EventStore};
 use crate::system::System;
 
+pub use admission::Admission;
 pub use queries::{Ask, QueryFn};
 
 /// What the API is made of.
@@ -150,21 +152,21 @@ impl Api {
     /// Every request has exactly one event (I6), durable before the response exists (I1). A panic in a handler is a
     /// recorded 500 (I9). Where the event cannot be made durable, the response is 503 and nothing has changed.
     pub async fn handle(&self, received: Received) -> Response {
-        self.respond(received, None).await
+        self.respond(received, None, Admission::default()).await
     }
 
     /// Answers a request with a problem that its server has found, and records it like any other.
     pub async fn refuse(&self, received: Received, problem: Problem) -> Response {
-        self.respond(received, Some(problem)).await
+        self.respond(received, Some(problem), Admission::default()).await
     }
 
-    async fn respond(&self, received: Received, refusal: Option<Problem>) -> Response {
+    /// Answers a request, as [`handle`](Self::handle) or [`refuse`](Self::refuse) do, of which this was found out before.
+    pub async fn respond(&self, received: Received, refusal: Option<Problem>, mut admission: Admission) -> Response {
         let event_id = self.next_id(&received.arrival);
         let mut record = Record::begin(&self.settings, &self.redactor, &received, event_id);
         let request_id = record.request_id().to_owned();
         let instance = record.path().to_owned();
-        let mut meter = Meter::default();
-        let finished = self.finish(&received, refusal, &mut record, &mut meter).await;
+        let finished = self.finish(&received, refusal, &mut record, &mut admission).await;
         let finished = finished.and_then(|finished| Ok(self.fitting(finished)?));
         let response = match finished {
             Ok(Finished::Changed { answer, receipt, log_micros }) => {
@@ -195,7 +197,9 @@ impl Api {
         let response = response.with("x-request-id", request_id);
         let cors = cors::headers(&received, &self.settings.cors_origins);
         let response = caching.into_iter().fold(response, |response, (name, value)| response.with(name, value));
-        cors.into_iter().chain(meter.headers()).fold(response, |response, (name, value)| response.with(name, value))
+        cors.into_iter()
+            .chain(admission.meter.headers())
+            .fold(response, |response, (name, value)| response.with(name, value))
     }
 
     async fn finish(
@@ -203,14 +207,20 @@ impl Api {
         received: &Received,
         refusal: Option<Problem>,
         record: &mut Record,
-        meter: &mut Meter,
+        admission: &mut Admission,
     ) -> Result<Finished, Unfinished> {
         let work = AssertUnwindSafe(async {
-            let taken = self.rates.take_address(received.client_ip.as_deref(), meter);
-            taken.inspect_err(|_| self.note_route(received, record))?;
+            if !admission.is_metered {
+                let taken = self.rates.take_address(received.client_ip.as_deref(), &mut admission.meter);
+                taken.inspect_err(|_| self.note_route(received, record))?;
+            }
             match refusal {
-                Some(problem) => Err(self.identify_refused(received, problem, record).await.into()),
-                None => self.dispatch(received, record, meter).await,
+                Some(problem) if admission.is_flood => Err(Unfinished::Flood(problem)),
+                Some(problem) => {
+                    self.identify_refused(received, admission.tenant.take(), record).await;
+                    Err(problem.into())
+                }
+                None => self.dispatch(received, record, admission).await,
             }
         });
         work.catch_unwind().await.unwrap_or_else(|_| {

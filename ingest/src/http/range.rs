@@ -31,6 +31,10 @@ pub fn asked(received: &Received, size: u64, tag: &str) -> Result<Ranged, Proble
     if tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag) {
         return Ok(Ranged::Known);
     }
+    // Of a part of a content there is no head: a range is for GET alone.
+    if received.method != "GET" {
+        return Ok(Ranged::Whole);
+    }
     // A date never matches: contents have none that is exact enough.
     if received.headers.contains_key("if-range") && received.header("if-range") != Some(tag) {
         return Ok(Ranged::Whole);
@@ -76,9 +80,13 @@ mod tests {
     use super::*;
 
     fn asked_with(headers: &[(&'static str, &str)], size: u64) -> Result<Ranged, u16> {
+        asked_by("GET", headers, size)
+    }
+
+    fn asked_by(method: &str, headers: &[(&'static str, &str)], size: u64) -> Result<Ranged, u16> {
         let mut received = Received {
             arrival: super::super::Arrival { received_at: event::Timestamp::default(), started: 0 },
-            method: "GET".to_owned(),
+            method: method.to_owned(),
             mount: String::new(),
             path: String::new(),
             query: None,
@@ -132,5 +140,9 @@ mod tests {
         check(&[range, ("if-none-match", "\"x\", W/\"t\"")], Ranged::Known);
         check(&[("if-none-match", "*")], Ranged::Known);
         check(&[("if-none-match", "\"x\"")], Ranged::Whole);
+        for outside in ["bytes=0-0", "bytes=10-"] {
+            assert_eq!(asked_by("HEAD", &[("range", outside)], 10), Ok(Ranged::Whole));
+        }
+        assert_eq!(asked_by("HEAD", &[range, ("if-none-match", "*")], 10), Ok(Ranged::Known));
     }
 }

@@ -64,6 +64,8 @@ pub enum ReceivedBody {
     Whole(Bytes),
     /// All of it, kept as the content of an asset and not in memory.
     Kept {
+        /// Where it lies.
+        key: String,
         /// Bytes.
         size: u64,
         /// SHA-256 of them, hex.

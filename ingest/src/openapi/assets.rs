@@ -21,7 +21,7 @@ const ASSET: Kind = Kind {
     example: || {
         json!({
             "assetId": ID, "fileName": "report.pdf", "contentType": "application/pdf", "contentLength": 52_000,
-            "status": "pending", "key": "assets/01a1fda7/content",
+            "status": "pending", "key": format!("assets/default/{ID}/{ID}"),
             "created_at": 1_795_256_995, "updated_at": 1_795_256_995, "version": 1,
         })
     },

@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use sha2::{Digest, Sha256};
 
 use super::blocking;
+use super::under_way::Entry;
 use crate::files;
 use crate::store::sqlite::SqliteStore;
 
@@ -21,6 +22,8 @@ pub struct Draft {
     target: PathBuf,
     hash: Sha256,
     size: u64,
+    /// Given up after the file is gone.
+    _entry: Entry,
 }
 
 /// A content that is on disk.
@@ -33,13 +36,13 @@ pub struct Kept {
 }
 
 impl Draft {
-    pub(super) fn create(store: Arc<SqliteStore>, target: PathBuf, random: &str) -> io::Result<Self> {
+    pub(super) fn create(store: Arc<SqliteStore>, target: PathBuf, random: &str, entry: Entry) -> io::Result<Self> {
         let folder = target.parent().ok_or_else(|| io::Error::other("a file needs a folder"))?;
-        files::create_folder_durably(folder)?;
+        files::create_folder_durably(folder).inspect_err(|error| end_if_lost(&store, folder, error))?;
         let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let aside = target.with_file_name(format!(".{name}.{random}.tmp"));
         let file = File::options().write(true).create_new(true).open(&aside)?;
-        Ok(Self { store, file, aside, target, hash: Sha256::new(), size: 0 })
+        Ok(Self { store, file, aside, target, hash: Sha256::new(), size: 0, _entry: entry })
     }
 
     /// Writes the next bytes; gives them back to be used again.
@@ -66,14 +69,22 @@ impl Draft {
             self.file.sync_all()?;
             // A link replaces nothing, as a rename would.
             fs::hard_link(&self.aside, &self.target)?;
-            fs::remove_file(&self.aside)?;
             let folder = self.target.parent().unwrap_or(Path::new("."));
-            files::sync_folder(folder).inspect_err(|error| {
-                self.store.end(format!("{} could not be synced: {error}", folder.display()));
-            })?;
+            sync_folder(&self.store, folder)?;
             Ok(Kept { size: self.size, sha256: event::hex(&self.hash.clone().finalize()) })
         })
         .await
+    }
+}
+
+/// Makes the names in a folder durable. After a failed sync the store acknowledges nothing more.
+pub(super) fn sync_folder(store: &SqliteStore, folder: &Path) -> io::Result<()> {
+    files::sync_folder(folder).inspect_err(|error| end_if_lost(store, folder, error))
+}
+
+fn end_if_lost(store: &SqliteStore, folder: &Path, error: &io::Error) {
+    if files::is_lost_sync(error) {
+        store.end(format!("{} could not be synced: {error}", folder.display()));
     }
 }
 

@@ -2,17 +2,20 @@
 
 mod draft;
 mod sweep;
+mod under_way;
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use event::domain::asset::{Asset, Content};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::sync::OnceCell;
 
 use crate::assets::{AssetStore, GRANT_SECONDS, Grant, Place};
 use crate::error::{Error, ErrorKind, Result};
@@ -20,9 +23,11 @@ use crate::store::sqlite::SqliteStore;
 
 pub use draft::{Draft, Kept};
 pub use sweep::Swept;
+use under_way::UnderWay;
 
 /// Bytes that are read of a file at a time.
 const CHUNK: usize = 256 << 10;
+
 /// The contents that lie below a data folder, and the key that signs their URLs.
 #[derive(Debug)]
 pub struct Folder {
@@ -30,12 +35,16 @@ pub struct Folder {
     store: Arc<SqliteStore>,
     key: [u8; 32],
     random: fn() -> [u8; 16],
+    under_way: UnderWay,
+    /// Contents that are being looked at.
+    looks: Mutex<HashMap<String, Weak<OnceCell<Content>>>>,
 }
 
 impl Folder {
     /// The contents beside a store, with URLs under this key.
     pub fn new(store: Arc<SqliteStore>, key: [u8; 32], random: fn() -> [u8; 16]) -> Self {
-        Self { root: store.folder().to_owned(), store, key, random }
+        let root = store.folder().to_owned();
+        Self { root, store, key, random, under_way: UnderWay::default(), looks: Mutex::default() }
     }
 
     /// Whether a URL was made here: for this method, and for this asset's key, media type and length.
@@ -46,11 +55,12 @@ impl Folder {
     /// Begins a content. It is nobody's, and gone again, unless it is [kept](Draft::keep).
     ///
     /// # Errors
-    /// The disk's.
+    /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if it was begun already and goes on, or the disk's.
     pub async fn draft(&self, key: &str) -> io::Result<Draft> {
         let (target, random) = (self.path(key), event::hex(&(self.random)()[..8]));
         let store = Arc::clone(&self.store);
-        blocking(move || Draft::create(store, target, &random)).await
+        let entry = self.under_way.enter(key).ok_or(io::ErrorKind::ResourceBusy)?;
+        blocking(move || Draft::create(store, target, &random, entry)).await
     }
 
     /// Opens a content.
@@ -81,6 +91,30 @@ impl Folder {
     fn path(&self, key: &str) -> PathBuf {
         self.root.join(key)
     }
+
+    /// The look at a content that is under way, or a new one: all of it is read once, however many ask meanwhile.
+    fn look(&self, key: &str) -> Arc<OnceCell<Content>> {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(look) = looks.get(key).and_then(Weak::upgrade) {
+            return look;
+        }
+        looks.retain(|_, look| look.strong_count() > 0);
+        let look = Arc::new(OnceCell::new());
+        looks.insert(key.to_owned(), Arc::downgrade(&look));
+        look
+    }
+
+    /// What lies at a key, under a name that a power cut does not take away.
+    async fn digest(&self, key: &str) -> io::Result<Content> {
+        let (path, store) = (self.path(key), Arc::clone(&self.store));
+        blocking(move || {
+            let content = digest(&path)?;
+            // Whoever kept it may not be done with that yet.
+            draft::sync_folder(&store, path.parent().unwrap_or(Path::new(".")))?;
+            Ok(content)
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -104,9 +138,9 @@ impl AssetStore for Folder {
     }
 
     async fn find(&self, key: &str) -> Result<Option<Content>> {
-        let path = self.path(key);
-        match blocking(move || digest(&path)).await {
-            Ok(content) => Ok(Some(content)),
+        let look = self.look(key);
+        match look.get_or_try_init(|| self.digest(key)).await {
+            Ok(content) => Ok(Some(content.clone())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("read", key, error)),
         }

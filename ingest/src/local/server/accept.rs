@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::capacity::Capacity;
@@ -19,6 +19,8 @@ use crate::api::Api;
 
 /// How long requests under way have to end after a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(8);
+/// How long of it contents may still come, which can take an hour; then their uploads are refused, and recorded.
+const UPLOADS_DRAIN: Duration = Duration::from_secs(3);
 /// How long to wait before the next try where no connection can be accepted: at first, and at most.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
@@ -43,6 +45,7 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>, capacity: Arc<Capacity>
     let connections = GracefulShutdown::new();
     // Every request under way holds a sender: the channel ends when the last one is done.
     let (busy, mut idle) = mpsc::channel::<()>(1);
+    let (hurry, hurried) = watch::channel(false);
     let mut stop = pin!(stop);
     let mut acceptor = Acceptor { listener, wait: Duration::ZERO };
     loop {
@@ -54,8 +57,13 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>, capacity: Arc<Capacity>
             refuse(stream, &capacity);
             continue;
         };
-        let ground =
-            Ground { api: Arc::clone(&api), capacity: Arc::clone(&capacity), peer: peer.ip(), busy: busy.clone() };
+        let ground = Ground {
+            api: Arc::clone(&api),
+            capacity: Arc::clone(&capacity),
+            peer: peer.ip(),
+            busy: busy.clone(),
+            hurry: hurried.clone(),
+        };
         let served = connection::serve(stream, ground, connections.watcher());
         tokio::spawn(async move {
             served.await;
@@ -63,11 +71,15 @@ pub async fn serve(listener: TcpListener, api: Arc<Api>, capacity: Arc<Capacity>
         });
     }
     drop((acceptor, busy));
-    let drained = async {
+    let mut drained = pin!(async {
         connections.shutdown().await;
         let _ = idle.recv().await;
-    };
-    if timeout(DRAIN, drained).await.is_err() {
+    });
+    if timeout(UPLOADS_DRAIN, &mut drained).await.is_ok() {
+        return;
+    }
+    hurry.send_replace(true);
+    if timeout(DRAIN - UPLOADS_DRAIN, drained).await.is_err() {
         tracing::warn!("requests were still under way when the time to end them was over");
     }
 }
@@ -79,7 +91,8 @@ where
 {
     let shutdown = GracefulShutdown::new();
     let (busy, mut idle) = mpsc::channel::<()>(1);
-    connection::serve(stream, Ground { api, capacity, peer, busy }, shutdown.watcher()).await;
+    let (_hurry, hurry) = watch::channel(false);
+    connection::serve(stream, Ground { api, capacity, peer, busy, hurry }, shutdown.watcher()).await;
     let _ = idle.recv().await;
 }
 

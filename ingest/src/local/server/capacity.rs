@@ -20,6 +20,10 @@ const FLAWED: usize = 64;
 const FLAWED_WAITING: usize = 16_384;
 /// Contents that are taken at once: each holds a file, and a piece of it in memory.
 const UPLOADS: usize = 64;
+/// Contents that are sent at once: each holds a file, and a piece of it in memory.
+const DOWNLOADS: usize = 256;
+/// Files that connections may have open beside their sockets.
+pub const FILES: usize = UPLOADS + DOWNLOADS;
 /// Connections over the capacity that may be told so at once.
 const FAREWELLS: usize = 16;
 
@@ -51,6 +55,7 @@ pub struct Capacity {
     bodies: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
+    downloads: Arc<Semaphore>,
     farewells: Arc<Semaphore>,
     flawed: Arc<Semaphore>,
     flawed_waiting: Arc<Semaphore>,
@@ -79,6 +84,7 @@ impl Capacity {
             bodies: semaphore(bodies),
             refusals: semaphore(REFUSALS),
             uploads: semaphore(UPLOADS),
+            downloads: semaphore(DOWNLOADS),
             farewells: semaphore(FAREWELLS),
             flawed: semaphore(FLAWED),
             flawed_waiting: semaphore(FLAWED_WAITING),
@@ -128,9 +134,20 @@ impl Capacity {
         Some(Queued { waiting, turns: Arc::clone(&self.flawed) })
     }
 
-    /// Room for a content on its way to the disk. Where there is none its request is counted as refused.
+    /// Room for a content on its way to the disk, held until it is recorded: who has it needs no room as a request, so
+    /// that no content is read for nothing. Where there is none its request is counted as refused.
     pub(super) fn upload(&self) -> Option<OwnedSemaphorePermit> {
-        let room = Arc::clone(&self.uploads).try_acquire_owned().ok();
+        self.content(&self.uploads)
+    }
+
+    /// Room for a content on its way from the disk, held until it is sent. Where there is none its request is counted as
+    /// refused.
+    pub(super) fn download(&self) -> Option<OwnedSemaphorePermit> {
+        self.content(&self.downloads)
+    }
+
+    fn content(&self, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        let room = Arc::clone(places).try_acquire_owned().ok();
         if room.is_none() {
             count(&self.counts.refused_requests);
         }
@@ -238,7 +255,10 @@ mod tests {
             "connections_cut_by_timeout": 1, "requests_unrecorded": 0,
         });
         assert_eq!(report, expect);
-        drop(held);
+        let downloads: Vec<_> = (0..DOWNLOADS).map(|_| capacity.download()).collect();
+        assert!(downloads.iter().all(Option::is_some) && capacity.download().is_none());
+        drop((held, downloads));
+        assert!(capacity.download().is_some());
         assert_eq!((capacity.report()["connections"].clone(), capacity.request().is_some()), (0.into(), true));
     }
 }

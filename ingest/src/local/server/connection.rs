@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::body::{Read, read_body};
@@ -23,7 +23,7 @@ use super::head::Flaw;
 use super::outgoing::{Outgoing, outgoing};
 use super::salvage::{Salvaged, salvage};
 use super::upload;
-use crate::api::Api;
+use crate::api::{Admission, Api};
 use crate::http::{Arrival, Problem, Received, ReceivedBody, Response};
 
 /// What a parser behind the guard may hold of one connection: more than any head.
@@ -37,6 +37,16 @@ pub(super) struct Ground {
     pub peer: IpAddr,
     /// Held by every request under way.
     pub busy: mpsc::Sender<()>,
+    /// Whether uploads are not waited for any longer.
+    pub hurry: watch::Receiver<bool>,
+}
+
+/// What a request has of the server, and what is known of it, before it is handled.
+pub(super) struct Held {
+    pub room: BodyRoom,
+    pub admission: Admission,
+    /// The place of an upload.
+    pub upload: Option<OwnedSemaphorePermit>,
 }
 
 /// Serves a connection until either side ends it.
@@ -78,13 +88,7 @@ impl Ground {
             }
             None => (self.received(passed.arrival, head), None),
         };
-        Request {
-            received: Some(received),
-            refusal,
-            body: Some(body),
-            room: self.capacity.body(),
-            ground: self.clone(),
-        }
+        Request { received: Some(received), refusal, body: Some(body), held: self.held(), ground: self.clone() }
     }
 
     /// Records a request that was read and not taken up: the connection ended in that moment.
@@ -94,7 +98,19 @@ impl Ground {
             None => (Vec::new(), Problem::unavailable("The connection ended before the request was taken up.")),
         };
         let received = self.salvaged(passed.arrival, salvage(&bytes));
-        drop(self.handle(received, Some(problem), self.capacity.body()));
+        drop(self.handle(received, Some(problem), self.held()));
+    }
+
+    fn held(&self) -> Held {
+        Held { room: self.capacity.body(), admission: Admission::default(), upload: None }
+    }
+
+    /// Resolves when uploads are not waited for any longer.
+    pub(super) async fn hurried(&self) {
+        if self.hurry.clone().wait_for(|hurry| *hurry).await.is_err() {
+            // Nobody is left to say so.
+            std::future::pending().await
+        }
     }
 
     fn received(&self, arrival: Arrival, head: http::request::Parts) -> Received {
@@ -136,19 +152,20 @@ impl Ground {
     }
 
     /// Hands a request over to a task that outlives the connection, if there is room for one more.
-    fn handle(&self, received: Received, refusal: Option<Problem>, room: BodyRoom) -> Handling {
+    fn handle(&self, received: Received, refusal: Option<Problem>, held: Held) -> Handling {
+        let Held { room, admission, upload } = held;
         if refusal.is_some() || !matches!(received.body, ReceivedBody::Whole(_) | ReceivedBody::Kept { .. }) {
             return match self.capacity.flawed() {
-                Some(queued) => Handling::Task(self.spawn(received, refusal, queued.turn())),
+                Some(queued) => Handling::Task(self.spawn(received, refusal, admission, queued.turn())),
                 None => self.turn_away(refusal),
             };
         }
-        if let Some(place) = self.capacity.request() {
-            return Handling::Task(self.spawn(received, None, async { (place, room) }));
+        if let Some(place) = upload.or_else(|| self.capacity.request()) {
+            return Handling::Task(self.spawn(received, None, admission, async { (place, room) }));
         }
         let full = Problem::overloaded("The server has as many requests in work as it takes on.");
         match self.capacity.refusal() {
-            Some(place) => Handling::Task(self.spawn(received, Some(full), async { place })),
+            Some(place) => Handling::Task(self.spawn(received, Some(full), admission, async { place })),
             None => self.turn_away(Some(full)),
         }
     }
@@ -158,15 +175,13 @@ impl Ground {
         &self,
         received: Received,
         refusal: Option<Problem>,
+        admission: Admission,
         place: impl Future<Output = P> + Send + 'static,
     ) -> JoinHandle<Response> {
         let Self { api, capacity, busy, .. } = self.clone();
         tokio::spawn(async move {
             let held = place.await;
-            let response = match refusal {
-                None => api.handle(received).await,
-                Some(problem) => api.refuse(received, problem).await,
-            };
+            let response = api.respond(received, refusal, admission).await;
             if response.event_id().is_none() {
                 capacity.unrecorded();
             }
@@ -198,12 +213,13 @@ struct Request {
     received: Option<Received>,
     refusal: Option<Problem>,
     body: Option<Incoming>,
-    room: BodyRoom,
+    held: Held,
     ground: Ground,
 }
 
 impl Request {
     async fn answer(mut self) -> http::Response<Outgoing> {
+        let download = self.download();
         let read = match (self.body.take(), &self.refusal) {
             (Some(body), None) => self.read(body).await,
             _ => Read::Done(ReceivedBody::Whole(Bytes::new())),
@@ -221,14 +237,27 @@ impl Request {
                 *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
                 response
             },
-            |response| outgoing(&self.ground.api, response),
+            |response| outgoing(&self.ground.api, response, download),
         )
+    }
+
+    /// A place for the content that the answer may be; the request is refused where there is none.
+    fn download(&mut self) -> Option<OwnedSemaphorePermit> {
+        let received = self.received.as_ref().filter(|_| self.refusal.is_none())?;
+        if !self.ground.api.gives_content(received) {
+            return None;
+        }
+        let place = self.ground.capacity.download();
+        if place.is_none() {
+            self.refusal = Some(Problem::overloaded("The server gives as many downloads as it can."));
+        }
+        place
     }
 
     async fn read(&mut self, body: Incoming) -> Read {
         match self.received.as_ref().filter(|received| self.ground.api.takes_content(received)) {
-            Some(received) => upload::receive(&self.ground, received, body).await,
-            None => read_body(body, &mut self.room).await,
+            Some(received) => upload::receive(&self.ground, received, body, &mut self.held).await,
+            None => read_body(body, &mut self.held.room).await,
         }
     }
 
@@ -247,8 +276,8 @@ impl Request {
             }
             Read::Refused(problem, size) => (ReceivedBody::Broken { size, reason: "" }, Some(problem)),
         };
-        let room = std::mem::replace(&mut self.room, self.ground.capacity.body());
-        Some(self.ground.handle(Received { body, ..received }, refusal, room))
+        let held = std::mem::replace(&mut self.held, self.ground.held());
+        Some(self.ground.handle(Received { body, ..received }, refusal, held))
     }
 }
 

@@ -16,4 +16,4 @@ mod salvage;
 mod upload;
 
 pub use accept::{listen, serve, serve_stream};
-pub use capacity::{Capacity, Limits};
+pub use capacity::{Capacity, FILES, Limits};

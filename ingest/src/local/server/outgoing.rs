@@ -7,34 +7,35 @@ use futures::stream;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full, StreamBody};
 use hyper::body::Frame;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::api::Api;
 use crate::http::Response;
 use crate::http::response::Part;
 
 /// Bytes that are read at a time: what a download holds of memory.
-const PIECE: u64 = 256 << 10;
+const PIECE: u64 = 64 << 10;
 
 pub(super) type Outgoing = Either<Full<Bytes>, UnsyncBoxBody<Bytes, io::Error>>;
 
 /// The response as hyper sends it. A content that cannot be read to its end cuts the connection: the client knows how
-/// many bytes it was to get.
-pub(super) fn outgoing(api: &Api, response: Response) -> http::Response<Outgoing> {
+/// many bytes it was to get. Its `place` is held until it is sent, or the client is gone.
+pub(super) fn outgoing(api: &Api, response: Response, place: Option<OwnedSemaphorePermit>) -> http::Response<Outgoing> {
     let content = response.content().cloned();
     let response: http::Response<Full<Bytes>> = response.into_http();
     match content {
         None => response.map(Either::Left),
-        Some(part) => response.map(|_| Either::Right(body(api, part))),
+        Some(part) => response.map(|_| Either::Right(body(api, part, place))),
     }
 }
 
-fn body(api: &Api, part: Part) -> UnsyncBoxBody<Bytes, io::Error> {
+fn body(api: &Api, part: Part, place: Option<OwnedSemaphorePermit>) -> UnsyncBoxBody<Bytes, io::Error> {
     let opened = api.folder().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound));
     let opened = opened.and_then(|folder| folder.open(&part.key)).and_then(|mut file| {
         file.seek(SeekFrom::Start(part.start))?;
         Ok(file)
     });
-    let pieces = stream::try_unfold((Some(opened), part.length), async |(file, rest)| {
+    let pieces = stream::try_unfold((Some(opened), part.length, place), async |(file, rest, place)| {
         if rest == 0 {
             return Ok(None);
         }
@@ -43,7 +44,7 @@ fn body(api: &Api, part: Part) -> UnsyncBoxBody<Bytes, io::Error> {
             tracing::error!(%error, "a content could not be read to its end");
         })?;
         let rest = rest - piece.len() as u64;
-        Ok(Some((Frame::data(piece), (Some(Ok(file)), rest))))
+        Ok(Some((Frame::data(piece), (Some(Ok(file)), rest, place))))
     });
     StreamBody::new(pieces).boxed_unsync()
 }

@@ -1,6 +1,7 @@
 //! Takes the content of an asset: from the client to the disk, a piece at a time, never more than was allowed.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -10,7 +11,7 @@ use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
 use super::body::{Read, is_late};
-use super::connection::Ground;
+use super::connection::{Ground, Held};
 use crate::http::{Problem, Received, ReceivedBody};
 use crate::local::assets::{Draft, Kept};
 
@@ -20,24 +21,31 @@ const UPLOAD_PATIENCE: Duration = Duration::from_secs(60 * 60);
 const PIECE: usize = 256 << 10;
 
 /// Reads a content to the disk, if its request is admitted. What was not kept to its end leaves nothing behind.
-pub(super) async fn receive(ground: &Ground, received: &Received, body: Incoming) -> Read {
-    let admitted = ground.api.admit(received).await.and_then(|asset| fits(&asset, &body).map(|()| asset));
+/// The place that it takes is held until it is recorded.
+pub(super) async fn receive(ground: &Ground, received: &Received, body: Incoming, held: &mut Held) -> Read {
+    let admitted = ground.api.admit(received, &mut held.admission).await;
+    let admitted = admitted.and_then(|asset| fits(&asset, &body).map(|()| asset));
     let asset = match admitted {
         Ok(asset) => asset,
         Err(problem) => return refused(problem, 0),
     };
-    let Some(_place) = ground.capacity.upload() else {
+    held.upload = ground.capacity.upload();
+    if held.upload.is_none() {
         return refused(Problem::overloaded("The server takes as many uploads as it can."), 0);
-    };
+    }
     let Some(folder) = ground.api.folder() else {
         return refused(Problem::not_found("There is nothing at this path."), 0);
     };
     let draft = match folder.draft(&asset.key).await {
         Ok(draft) => draft,
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+            let detail = "The content is being uploaded; repeat the request if that ends before it is whole.";
+            return refused(Problem::in_flight(detail).with("retry-after", "1"), 0);
+        }
         Err(error) => return not_kept(&error, 0),
     };
     let mut size = 0;
-    let taken = timeout(UPLOAD_PATIENCE, take(body, &asset, draft, &mut size)).await;
+    let taken = timeout(UPLOAD_PATIENCE, take(ground, body, &asset, draft, &mut size)).await;
     taken.unwrap_or(Read::Done(ReceivedBody::Late { size }))
 }
 
@@ -51,10 +59,19 @@ fn fits(asset: &Asset, body: &Incoming) -> Result<(), Problem> {
     }
 }
 
-async fn take(mut body: Incoming, asset: &Asset, mut draft: Draft, size: &mut u64) -> Read {
+async fn take(ground: &Ground, mut body: Incoming, asset: &Asset, mut draft: Draft, size: &mut u64) -> Read {
     let most = asset.most_bytes().unsigned_abs();
     let mut piece = BytesMut::with_capacity(PIECE);
-    while let Some(frame) = body.frame().await {
+    let mut hurried = pin!(ground.hurried());
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            () = &mut hurried => {
+                let detail = "The server is stopping; nothing has changed, upload the content again.";
+                return refused(Problem::unavailable(detail), *size);
+            }
+        };
+        let Some(frame) = frame else { break };
         let data = match frame {
             Ok(frame) => frame.into_data().unwrap_or_default(),
             Err(error) if is_late(&error) => return Read::Done(ReceivedBody::Late { size: *size }),
@@ -81,7 +98,7 @@ async fn take(mut body: Incoming, asset: &Asset, mut draft: Draft, size: &mut u6
     }
     let kept = async { draft.write(piece).await?.0.keep().await };
     match kept.await {
-        Ok(Kept { size, sha256 }) => Read::Done(ReceivedBody::Kept { size, sha256 }),
+        Ok(Kept { size, sha256 }) => Read::Done(ReceivedBody::Kept { key: asset.key.clone(), size, sha256 }),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             refused(Problem::conflict("The asset's content is there already."), *size)
         }
