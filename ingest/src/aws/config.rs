@@ -139,6 +139,7 @@ pub(super) fn settings(env: &Env, environment: String) -> Result<Settings, Refus
             tenant_claim: env.optional("DAYBOOK_JWT_TENANT_CLAIM").map(str::to_owned),
             tenant: env.optional("DAYBOOK_JWT_TENANT").map(str::to_owned),
             scope_claim: env.optional("DAYBOOK_JWT_SCOPE_CLAIM").map(str::to_owned),
+            scope_prefix: env.optional("DAYBOOK_JWT_SCOPE_PREFIX").map(str::to_owned),
         },
         require_if_match: env.flag("DAYBOOK_REQUIRE_IF_MATCH")?,
         client_caching: env.flag("DAYBOOK_CLIENT_CACHING")?,

@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use event::Timestamp;
 use hmac::{Hmac, Mac};
-use ingest::http::auth::{BearerRules, BearerSettings, Bearers, ClaimRules, Claims, Credentials, FetchJwks};
+use ingest::http::auth::{
+    ApiKey, BearerRules, BearerSettings, Bearers, ClaimRules, Claims, Credentials, FetchJwks, Issued,
+};
 use ingest::http::{Response, Vouched};
 use ingest::{Error, ErrorKind, Settings, System};
 use ring::rand::SystemRandom;
@@ -120,8 +122,11 @@ fn rules() -> BearerRules {
 }
 
 fn settings() -> Settings {
-    let claims =
-        ClaimRules { tenant_claim: Some("org".to_owned()), tenant: None, scope_claim: Some("scope".to_owned()) };
+    let claims = ClaimRules {
+        tenant_claim: Some("org".to_owned()),
+        scope_claim: Some("scope".to_owned()),
+        ..ClaimRules::default()
+    };
     let key = format!("k1:blue:{}:write", event::sha256_hex(b"secret-k1")).parse().unwrap();
     Settings { claims, api_keys: vec![key], ..Settings::default() }
 }
@@ -297,9 +302,9 @@ fn tenant_and_scope_are_the_claims() {
         let bearer = |changes: Value| format!("Bearer {}", issuer.token("EdDSA", "ed", &claims(&changes)));
         let slug = |answer: &Response, slug: &str| _ = problem(answer, slug);
         let create = |changes| Req::post("/tasks", r#"{"task":"t"}"#).h("authorization", bearer(changes));
-        rig.expect(201, create(json!({"scope": "daybook/write"}))).await;
-        slug(&rig.expect(403, create(json!({"scope": "daybook/read"}))).await, "insufficient-scope");
-        slug(&rig.expect(403, create(json!({"scope": "openid"}))).await, "insufficient-scope");
+        rig.expect(201, create(json!({"scope": "openid write"}))).await;
+        slug(&rig.expect(403, create(json!({"scope": "read"}))).await, "insufficient-scope");
+        slug(&rig.expect(403, create(json!({"scope": "openid billing/admin"}))).await, "insufficient-scope");
         slug(&rig.expect(403, create(json!({"org": null}))).await, "no-tenant");
         slug(&rig.expect(403, create(json!({"org": 7}))).await, "no-tenant");
         // A key beside the token says whose data it is where the token does not, and narrows what may be done.
@@ -313,6 +318,62 @@ fn tenant_and_scope_are_the_claims() {
         rig.expect(404, ask.clone()).await;
         rig.expect(403, ask.h("x-api-key", "secret-k1")).await;
         rig.expect(200, Req::get("/health").h("authorization", "Bearer x")).await;
+    });
+}
+
+/// Finds these keys, or none at all while the table is down.
+fn issued(keys: Vec<ApiKey>, is_down: bool) -> Issued {
+    Issued::Asked(Arc::new(move |id| {
+        let found = keys.iter().find(|key| key.id == id).cloned().map(Arc::new);
+        Box::pin(async move {
+            if is_down { Err(Error::new(ErrorKind::Unavailable, "the table is away")) } else { Ok(found) }
+        })
+    }))
+}
+
+#[test]
+fn a_key_beside_another_credential_must_be_good_too() {
+    run(async {
+        let issuer = Issuer::new();
+        let hash = |text: &str| event::sha256_hex(text.as_bytes());
+        let key = |id: &str, more: &str| -> ApiKey {
+            format!("{id}:blue:{}:write{more}", hash(&format!("dbk_{id}_secret"))).parse().unwrap()
+        };
+        let revoked = ApiKey { revoked_at: Timestamp::parse("2026-01-01T00:00:00Z").ok(), ..key("revoked", "") };
+        let keys = vec![key("good", ""), key("expired", ":2020-01-01T00:00:00Z"), revoked];
+        let rig = |is_down: bool| {
+            let bearers = Bearers::new(rules(), fixed(issuer.jwks()), System::real());
+            let credentials = Credentials { issued: issued(keys.clone(), is_down), bearers: Some(Arc::new(bearers)) };
+            let claims = ClaimRules { tenant: Some("fixed".to_owned()), ..settings().claims };
+            Rig::trusting(Backend::memory(), Settings { claims, ..settings() }, credentials)
+        };
+        let token = issuer.token("ES256", "ec", &claims(&json!({"org": null})));
+        let ann: Claims = serde_json::from_value(json!({"sub": "ann", "scope": "admin"})).unwrap();
+        let both = [with(&token), Req::get("/tasks").vouched(Vouched::Claims(ann))];
+        let (up, down) = (rig(false), rig(true));
+        for request in both {
+            let beside = |key: &str| request.clone().h("x-api-key", key);
+            for (key, status, tenant) in [
+                ("dbk_good_secret", 200, "blue"),
+                ("dbk_expired_secret", 401, "blue"),
+                ("dbk_revoked_secret", 401, "blue"),
+                ("dbk_good_secret_mistyped", 401, "default"),
+                ("dbk_unknown_secret", 401, "default"),
+                ("dbk_mistyped", 401, "default"),
+                ("secret-k1", 200, "blue"),
+                // A gateway's own key is none of ours.
+                ("AbCdEf0123456789", 200, "fixed"),
+            ] {
+                up.expect(status, beside(key)).await;
+                assert_eq!(up.last_event().await.tenant, tenant, "{key}");
+            }
+            up.expect(401, beside("secret-k1").h("x-api-key", "secret-k1")).await;
+            down.expect(503, beside("dbk_good_secret")).await;
+            down.expect(200, beside("AbCdEf0123456789")).await;
+            up.expect(200, request).await;
+            assert_eq!(up.last_event().await.tenant, "fixed");
+        }
+        up.verify().await;
     });
 }
 

@@ -21,6 +21,8 @@ pub struct ClaimRules {
     pub tenant: Option<String>,
     /// The claim that names scopes; without one, whoever is let in may do everything.
     pub scope_claim: Option<String>,
+    /// What stands before the words `read`, `write` and `admin` in that claim, such as `daybook/`; none for nothing.
+    pub scope_prefix: Option<String>,
 }
 
 impl ClaimRules {
@@ -44,11 +46,13 @@ impl ClaimRules {
     /// The highest scope that the claims name.
     ///
     /// # Errors
-    /// 403: scopes are named by a claim, and it has none of `read`, `write` and `admin`.
+    /// 403: scopes are named by a claim, and it has none of `read`, `write` and `admin` behind the prefix. Words of other
+    /// services, such as `billing/admin`, say nothing here.
     pub fn scope(&self, claims: &Claims) -> Result<Scope, Problem> {
         let Some(name) = &self.scope_claim else { return Ok(Scope::Admin) };
         let words = claims.get(name).map(words).unwrap_or_default();
-        let found = words.iter().filter_map(|word| word.rsplit(['/', ':', '.']).next()?.parse().ok()).max();
+        let prefix = self.scope_prefix.as_deref().unwrap_or_default();
+        let found = words.iter().filter_map(|word| word.strip_prefix(prefix)?.parse().ok()).max();
         found.ok_or_else(|| Problem::out_of_scope("The credential has none of the scopes read, write and admin."))
     }
 
@@ -109,7 +113,7 @@ mod tests {
         let rules = |claim: Option<&str>, fixed: Option<&str>| ClaimRules {
             tenant_claim: claim.map(str::to_owned),
             tenant: fixed.map(str::to_owned),
-            scope_claim: None,
+            ..ClaimRules::default()
         };
         let of = |rules: &ClaimRules, json: &str| rules.tenant(&claims(json), None).map_err(|problem| problem.status);
         let both = rules(Some("org"), Some("fixed"));
@@ -130,10 +134,22 @@ mod tests {
     fn the_highest_scope_counts() {
         let rules = ClaimRules { scope_claim: Some("scope".to_owned()), ..ClaimRules::default() };
         let of = |json: &str| rules.scope(&claims(json)).map_err(|problem| problem.status);
-        assert_eq!(of(r#"{"scope":"openid daybook/read daybook/write"}"#), Ok(Scope::Write));
+        assert_eq!(of(r#"{"scope":"openid read write"}"#), Ok(Scope::Write));
         assert_eq!(of(r#"{"scope":["email","read"]}"#), Ok(Scope::Read));
         assert_eq!(of(r#"{"scope":"[users admin]"}"#), Ok(Scope::Admin));
-        for none in [r#"{"scope":"openid"}"#, "{}", r#"{"scope":7}"#, r#"{"scope":"administrator reader"}"#] {
+        for none in [
+            r#"{"scope":"openid"}"#,
+            "{}",
+            r#"{"scope":7}"#,
+            r#"{"scope":"administrator reader"}"#,
+            r#"{"scope":"billing/admin crm:write https://x.example/auth.read"}"#,
+        ] {
+            assert_eq!(of(none), Err(403), "{none}");
+        }
+        let rules = ClaimRules { scope_prefix: Some("daybook/".to_owned()), ..rules };
+        let of = |json: &str| rules.scope(&claims(json)).map_err(|problem| problem.status);
+        assert_eq!(of(r#"{"scope":"daybook/write billing/admin daybook/read"}"#), Ok(Scope::Write));
+        for none in [r#"{"scope":"admin"}"#, r#"{"scope":"daybook/"}"#, r#"{"scope":"x/daybook/admin"}"#] {
             assert_eq!(of(none), Err(403), "{none}");
         }
         assert_eq!(ClaimRules::default().scope(&claims("{}")), Ok(Scope::Admin));
