@@ -9,7 +9,7 @@ use super::{Api, Finished, Unfinished};
 use crate::http::auth::{Identity, Refused};
 use crate::http::idempotency::{Guard, Key, key_of};
 use crate::http::query::Query;
-use crate::http::rates::Meter;
+use crate::http::rates::{Meter, TooMany};
 use crate::http::route::{Matched, Route, find};
 use crate::http::{Answer, Problem, Received, accept, cors, limits};
 use crate::record::{Kind, Record};
@@ -80,12 +80,37 @@ impl Api {
         }
     }
 
-    /// Takes down whose request was refused, and which route it is for, as far as it says so.
-    pub(super) async fn identify_refused(&self, received: &Received, problem: Problem, record: &mut Record) -> Problem {
-        // That it is refused is known already.
-        let _ = self.identify(received, record).await;
+    /// Takes down whose request was refused, and which route it is for, as far as it says so. It counts for the key's
+    /// rate like any other: a flood of refusals is counted, not recorded.
+    pub(super) async fn identify_refused(
+        &self,
+        received: &Received,
+        problem: Problem,
+        record: &mut Record,
+        meter: &mut Meter,
+    ) -> Unfinished {
+        let identity = self.identify(received, record).await;
         self.note_route(received, record);
-        problem
+        match identity.map(|identity| self.rates.take_key(&identity, meter)) {
+            Ok(Err(too_many)) => too_many.into(),
+            // That it is refused is known already.
+            _ => problem.into(),
+        }
+    }
+
+    /// Takes down who has asked too often from one address, unless it is one of a flood.
+    pub(super) async fn identify_too_many(
+        &self,
+        received: &Received,
+        too_many: TooMany,
+        record: &mut Record,
+    ) -> Unfinished {
+        if too_many.recorded {
+            // That it is refused is known already.
+            let _ = self.identify(received, record).await;
+            self.note_route(received, record);
+        }
+        too_many.into()
     }
 
     /// Takes down which route a request is for that is not carried out.

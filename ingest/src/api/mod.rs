@@ -206,10 +206,11 @@ impl Api {
         meter: &mut Meter,
     ) -> Result<Finished, Unfinished> {
         let work = AssertUnwindSafe(async {
-            let taken = self.rates.take_address(received.client_ip.as_deref(), meter);
-            taken.inspect_err(|_| self.note_route(received, record))?;
+            if let Err(too_many) = self.rates.take_address(received.client_ip.as_deref(), meter) {
+                return Err(self.identify_too_many(received, too_many, record).await);
+            }
             match refusal {
-                Some(problem) => Err(self.identify_refused(received, problem, record).await.into()),
+                Some(problem) => Err(self.identify_refused(received, problem, record, meter).await),
                 None => self.dispatch(received, record, meter).await,
             }
         });

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Identity;
 use super::key::Scope;
+use super::{Identity, Refused};
 use crate::http::problem::Problem;
 
 /// Claims by name.
@@ -59,26 +59,36 @@ impl ClaimRules {
     /// Who it is, by a principal and what is said of it.
     ///
     /// # Errors
-    /// 403: it is not known whose data they may see, or that they may do anything.
+    /// 403: it is not known whose data they may see, or that they may do anything; in whose log that belongs is known
+    /// then.
     pub fn identity(
         &self,
         actor_type: &'static str,
         principal: Option<String>,
         claims: &Claims,
         key: Option<Identity>,
-    ) -> Result<Identity, Problem> {
+    ) -> Result<Identity, Refused> {
         let (of_key, api_key_id, allowed) = match key {
             Some(key) => (Some(key.tenant), key.api_key_id, key.scope),
             None => (None, None, Scope::Admin),
         };
-        Ok(Identity {
-            tenant: self.tenant(claims, of_key)?,
-            actor_type,
-            actor_id: principal,
-            api_key_id,
+        let tenant = self.tenant(claims, of_key)?;
+        match self.scope(claims) {
             // Who shows two credentials may do what both allow.
-            scope: self.scope(claims)?.min(allowed),
-        })
+            Ok(scope) => {
+                Ok(Identity { tenant, actor_type, actor_id: principal, api_key_id, scope: scope.min(allowed) })
+            }
+            Err(problem) => {
+                let suspect = Identity { tenant, api_key_id, ..Identity::anonymous() };
+                Err(Refused { problem, suspect: Some(Box::new(suspect)) })
+            }
+        }
+    }
+
+    /// In whose log it belongs that somebody with these claims was refused, where they say so.
+    pub fn suspect(&self, claims: &Claims) -> Option<Box<Identity>> {
+        let tenant = self.tenant(claims, None).ok()?;
+        Some(Box::new(Identity { tenant, ..Identity::anonymous() }))
     }
 }
 

@@ -14,7 +14,7 @@ use super::request::{Received, Vouched};
 use super::route::Route;
 use crate::settings::Settings;
 
-pub use bearer::{BearerRules, BearerSettings, Bearers, FetchJwks};
+pub use bearer::{BearerRules, BearerSettings, Bearers, FetchJwks, Untaken};
 pub use claims::{ClaimRules, Claims};
 pub use issued::{FindKey, Issued, KnownKeys};
 pub use key::{ApiKey, Scope};
@@ -78,7 +78,7 @@ impl Identity {
 pub struct Refused {
     /// What the client is told.
     pub problem: Problem,
-    /// Whose spent key it was: the owner's log shows who still uses it.
+    /// Whose spent key or token it was: the owner's log shows who still uses it.
     pub suspect: Option<Box<Identity>>,
 }
 
@@ -122,15 +122,18 @@ impl Gate {
         {
             let proven = match token {
                 Ok(token) => bearers.check(token, received.arrival.received_at).await,
-                Err(flaw) => Err(flaw),
+                Err(flaw) => Err(flaw.into()),
             };
-            let proven = proven.map_err(|flaw| self.unauthenticated(flaw))?;
+            let proven = proven.map_err(|untaken| Refused {
+                suspect: untaken.claims.and_then(|claims| self.claims.suspect(&claims)),
+                problem: self.unauthenticated(untaken.flaw),
+            })?;
             let key = self.key_beside(received).await?;
-            return Ok(self.claims.identity("jwt", Some(proven.subject), &proven.claims, key)?);
+            return self.claims.identity("jwt", Some(proven.subject), &proven.claims, key);
         }
         if let Some(vouched) = &received.vouched {
             let key = self.key_beside(received).await?;
-            return Ok(self.vouched(vouched, key)?);
+            return self.vouched(vouched, key);
         }
         match self.given_key(received)? {
             Some(given) => self.by_key(given, received.arrival.received_at).await,
@@ -140,7 +143,7 @@ impl Gate {
     }
 
     /// Who it is, where a gateway says so.
-    fn vouched(&self, vouched: &Vouched, key: Option<Identity>) -> Result<Identity, Problem> {
+    fn vouched(&self, vouched: &Vouched, key: Option<Identity>) -> Result<Identity, Refused> {
         match vouched {
             Vouched::Claims(claims) => self.claims.identity("jwt", claims::name(claims, "sub"), claims, key),
             Vouched::Custom(context) => {
@@ -183,7 +186,7 @@ impl Gate {
 
     /// Whether anybody may come in.
     fn is_open(&self) -> bool {
-        self.configured.is_empty() && !self.credentials.issued.are_there() && self.credentials.bearers.is_none()
+        self.configured.is_empty() && !self.credentials.issued.may_be_there() && self.credentials.bearers.is_none()
     }
 
     async fn by_key(&self, given: &[u8], now: Timestamp) -> Result<Identity, Refused> {
