@@ -124,7 +124,10 @@ fn bearers(env: &Env, system: System) -> Result<Option<Arc<Bearers>>, Refusal> {
         audiences: env.list("DAYBOOK_JWT_AUDIENCE", |part| Ok::<_, Refusal>(part.to_owned()))?,
         leeway: env.number("DAYBOOK_JWT_LEEWAY_SECONDS", BearerSettings::LEEWAY)?,
     };
-    let bearers = settings.build(system, |name| format!("DAYBOOK_JWT_{}", name.to_uppercase()));
+    let bearers = settings.build(system, |name| match name {
+        "leeway" => "DAYBOOK_JWT_LEEWAY_SECONDS".to_owned(),
+        name => format!("DAYBOOK_JWT_{}", name.to_uppercase()),
+    });
     Ok(bearers.map_err(Refusal::new)?.map(Arc::new))
 }
 
@@ -145,7 +148,9 @@ pub(super) fn settings(env: &Env, environment: String) -> Result<Settings, Refus
             tenant: env.optional("DAYBOOK_JWT_TENANT").map(str::to_owned),
             scope_claim: env.optional("DAYBOOK_JWT_SCOPE_CLAIM").map(str::to_owned),
             scope_prefix: env.optional("DAYBOOK_JWT_SCOPE_PREFIX").map(str::to_owned),
-        },
+        }
+        .checked(|name| format!("DAYBOOK_JWT_{}", name.to_uppercase()))
+        .map_err(Refusal::new)?,
         require_if_match: env.flag("DAYBOOK_REQUIRE_IF_MATCH")?,
         client_caching: env.flag("DAYBOOK_CLIENT_CACHING")?,
         largest_answer: Some(LARGEST_ANSWER),

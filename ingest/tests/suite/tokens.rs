@@ -472,10 +472,61 @@ fn keys_are_fetched_when_they_are_needed_and_kept_when_they_cannot_be() {
             pass(600);
             check(&old, true, fetches.load(Ordering::SeqCst) + 1).await;
         }
+        // A set that could not be fetched is no fresher for it: it is tried again after the pause.
+        check(&old, true, 6).await;
+        pass(30);
+        check(&old, true, 7).await;
         *answer.lock().unwrap() = Ok(rotated);
         pass(30);
-        check(&new, true, 7).await;
-        check(&old, false, 7).await;
+        check(&old, false, 8).await;
+        check(&new, true, 8).await;
+        check(&old, false, 8).await;
+    });
+}
+
+#[test]
+fn made_up_kids_do_not_wait_for_a_slow_issuer_without_bound() {
+    run(async {
+        let issuer = Issuer::new();
+        let (jwks, go) = (issuer.jwks(), Arc::new(tokio::sync::Semaphore::new(0)));
+        let begun = Arc::new(AtomicUsize::new(0));
+        let fetch: FetchJwks = {
+            let (go, begun) = (Arc::clone(&go), Arc::clone(&begun));
+            Arc::new(move || {
+                begun.fetch_add(1, Ordering::SeqCst);
+                let (jwks, go) = (jwks.clone(), Arc::clone(&go));
+                Box::pin(async move {
+                    go.acquire().await.unwrap().forget();
+                    Ok(jwks)
+                })
+            })
+        };
+        let bearers = Arc::new(Bearers::new(rules(), fetch, System::real()));
+        let at = Timestamp::parse(NOW).unwrap();
+        let good = issuer.token("ES256", "ec", &claims(&json!({})));
+        let ask = |token: String| {
+            let bearers = Arc::clone(&bearers);
+            tokio::spawn(async move { bearers.check(&token, at).await.is_ok() })
+        };
+        let moment = async || tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        let first = ask(good.clone());
+        while begun.load(Ordering::SeqCst) == 0 {
+            moment().await;
+        }
+        let made_up = issuer.token("ES256", "made-up", &claims(&json!({})));
+        let asked: Vec<_> = (0..200).map(|_| ask(made_up.clone())).collect();
+        // One fetches, sixty-four wait; the rest is refused at once, while the issuer still says nothing.
+        let at_once = async || asked.iter().filter(|asked| asked.is_finished()).count();
+        while at_once().await < 136 {
+            moment().await;
+        }
+        assert_eq!(at_once().await, 136);
+        go.add_permits(1);
+        for asked in asked {
+            assert!(!asked.await.unwrap());
+        }
+        assert!(first.await.unwrap());
+        assert_eq!(begun.load(Ordering::SeqCst), 1);
     });
 }
 
@@ -548,6 +599,12 @@ fn half_a_setting_is_none() {
     refused(BearerSettings { jwks: None, ..from("") }, "jwt-jwks is not set");
     refused(BearerSettings { issuer: None, ..from("a") }, "jwt-issuer is not set");
     refused(BearerSettings { audiences: Vec::new(), ..from("a") }, "jwt-audience is not set");
+    for names in [&[""][..], &["web", ""], &[" "]] {
+        let audiences = names.iter().map(|&name| name.to_owned()).collect();
+        refused(BearerSettings { audiences, ..from("a") }, "jwt-audience names nothing");
+    }
+    refused(BearerSettings { issuer: Some(String::new()), ..from("a") }, "jwt-issuer names nothing");
+    refused(BearerSettings { leeway: 3_601, ..from("a") }, "jwt-leeway is more than an hour");
     for place in [
         "http://issuer.example/jwks",
         "ftp://issuer.example/jwks",

@@ -26,6 +26,19 @@ pub struct ClaimRules {
 }
 
 impl ClaimRules {
+    /// The same, if the fixed tenant can be one. `called` makes a setting's whole name of `tenant`.
+    ///
+    /// # Errors
+    /// It is empty, too long, or has control characters.
+    pub fn checked(self, called: impl Fn(&str) -> String) -> Result<Self, String> {
+        match self.tenant.as_deref() {
+            Some(tenant) if !is_name(tenant) => {
+                Err(format!("{} = {tenant:?} can be no tenant; leave it away or write a name", called("tenant")))
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// The tenant that the claims name, else that of the key beside them, else the fixed one.
     ///
     /// # Errors
@@ -137,6 +150,18 @@ mod tests {
         assert_eq!(of(&rules(None, None), r#"{"org":"red"}"#), Err(403));
         for rules in [rules(None, None), rules(None, Some("fixed")), both] {
             assert_eq!(rules.tenant(&claims("{}"), Some("key's".to_owned())).unwrap(), "key's");
+        }
+    }
+
+    #[test]
+    fn a_fixed_tenant_is_a_name() {
+        let checked = |tenant: &str| {
+            let rules = ClaimRules { tenant: Some(tenant.to_owned()), ..ClaimRules::default() };
+            rules.checked(|name| format!("jwt-{name}"))
+        };
+        assert!(checked("red").is_ok() && ClaimRules::default().checked(str::to_owned).is_ok());
+        for wrong in ["", "a\nb", &"x".repeat(257)] {
+            assert!(checked(wrong).unwrap_err().starts_with("jwt-tenant = "), "{wrong:?}");
         }
     }
 

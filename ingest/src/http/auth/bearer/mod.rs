@@ -74,12 +74,15 @@ pub struct BearerSettings {
 impl BearerSettings {
     /// By how much clocks may differ unless said otherwise, seconds.
     pub const LEEWAY: u32 = 60;
+    /// The most of it: a token is not to live on for long.
+    pub const MOST_LEEWAY: u32 = 3_600;
 
     /// Who checks tokens; none where none are taken. `called` makes a setting's whole name of `jwks`, `issuer`,
-    /// `audience`.
+    /// `audience` and `leeway`.
     ///
     /// # Errors
-    /// One of the three is there and another is not, or no keys can be at that place.
+    /// One of the first three is there and another is not, or is empty; no keys can be at that place; the leeway is more
+    /// than an hour.
     pub fn build(self, system: System, called: impl Fn(&str) -> String) -> Result<Option<Bearers>, String> {
         let (jwks, issuer) = match (self.jwks, self.issuer) {
             (None, None) if self.audiences.is_empty() => return Ok(None),
@@ -91,6 +94,14 @@ impl BearerSettings {
         };
         if self.audiences.is_empty() {
             return Err(format!("{} is not set; set it to the tokens' audience or client id", called("audience")));
+        }
+        let empty = [("jwks", jwks.is_empty()), ("issuer", issuer.is_empty())];
+        let blank = ("audience", self.audiences.iter().any(|name| name.trim().is_empty()));
+        if let Some((name, _)) = empty.into_iter().chain([blank]).find(|(_, is_empty)| *is_empty) {
+            return Err(format!("{} names nothing; leave it away or write what it is", called(name)));
+        }
+        if self.leeway > Self::MOST_LEEWAY {
+            return Err(format!("{} is more than an hour", called("leeway")));
         }
         let fetch = jwks_at(&jwks).map_err(|error| format!("{} = {error}", called("jwks")))?;
         let rules = BearerRules { issuer, audiences: self.audiences, leeway: self.leeway };
