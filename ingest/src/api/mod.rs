@@ -180,6 +180,9 @@ impl Api {
                 Response::unrecorded(&problem, &request_id, &instance)
             }
             Err(Unfinished::Problem(problem)) => {
+                if matches!(problem.status, 401 | 429) {
+                    record.omit_body();
+                }
                 let now = (self.system.monotonic)();
                 let answer = problem.to_answer(&request_id, &instance);
                 self.put(record, &request_id, &instance, answer, |record, answer| {

@@ -47,7 +47,8 @@ fn a_key_s_burst_is_its_own() {
         for left in [2, 1, 0] {
             told(&rig.expect(200, by("red")).await, "\"key\";q=3;w=3", &format!("\"key\";r={left};t=1"));
         }
-        let refused = rig.expect(429, by("red")).await;
+        let refused = rig.expect(429, by("red").body("{}")).await;
+        assert_eq!(rig.last_event().await.request_body_encoding, "omitted");
         problem(&refused, "too-many-requests");
         told(&refused, "\"key\";q=3;w=3", "\"key\";r=0;t=1");
         assert_eq!(refused.header("retry-after"), Some("1"));
