@@ -13,6 +13,7 @@ locals {
     tenant_claim = try(coalesce(var.authorizer.tenant_claim), "")
     tenant       = try(coalesce(var.authorizer.tenant), local.said_otherwise ? "" : "default")
     scope_claim  = try(coalesce(var.authorizer.scope_claim), "")
+    scope_prefix = try(coalesce(var.authorizer.scope_prefix), "")
   }
 
   issuer   = local.cognito == null ? try(var.authorizer.jwt.issuer, null) : "https://cognito-idp.${local.region}.amazonaws.com/${local.pool_id}"

@@ -38,6 +38,7 @@ module "ingest" {
       DAYBOOK_JWT_TENANT_CLAIM          = local.claims.tenant_claim
       DAYBOOK_JWT_TENANT                = local.claims.tenant
       DAYBOOK_JWT_SCOPE_CLAIM           = local.claims.scope_claim
+      DAYBOOK_JWT_SCOPE_PREFIX          = local.claims.scope_prefix
       DAYBOOK_CORS_ORIGINS              = join(",", var.api.cors_origins)
       DAYBOOK_MASK                      = join(",", var.api.mask)
       DAYBOOK_REQUIRE_IF_MATCH          = tostring(var.api.require_if_match)

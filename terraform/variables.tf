@@ -115,7 +115,7 @@ variable "api_keys" {
 }
 
 variable "authorizer" {
-  description = "Who may use the API besides having a key: users of a Cognito user pool (made here with cognito = {}, or one that exists), or, with frontend = \"http\", bearers of a JWT of any issuer. tenant_claim names whose data each reads and writes, else it is the tenant of the key beside the token, else tenant (\"default\" where there are no keys); scope_claim names what each may do."
+  description = "Who may use the API besides having a key: users of a Cognito user pool (made here with cognito = {}, or one that exists), or, with frontend = \"http\", bearers of a JWT of any issuer. tenant_claim names whose data each reads and writes, else it is the tenant of the key beside the token, else tenant (\"default\" where there are no keys); scope_claim names what each may do: the words read, write and admin, behind scope_prefix if there is one (such as daybook/)."
   type = object({
     cognito = optional(object({
       user_pool_arn = optional(string)
@@ -129,6 +129,7 @@ variable "authorizer" {
     tenant_claim = optional(string)
     tenant       = optional(string)
     scope_claim  = optional(string)
+    scope_prefix = optional(string)
   })
   default = null
 

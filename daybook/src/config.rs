@@ -98,7 +98,10 @@ impl Config {
                 tenant_claim: given.jwt_tenant_claim.or(from_file.jwt_tenant_claim),
                 tenant: given.jwt_tenant.or(from_file.jwt_tenant),
                 scope_claim: given.jwt_scope_claim.or(from_file.jwt_scope_claim),
-            },
+                scope_prefix: given.jwt_scope_prefix.or(from_file.jwt_scope_prefix),
+            }
+            .checked(|name| format!("jwt-{name}"))
+            .map_err(Failure::new)?,
             rates: RateSettings {
                 per_key: rate("key", given.key_rate.or(from_file.key_rate), given.key_burst.or(from_file.key_burst))?,
                 per_address: rate(

@@ -1,6 +1,7 @@
 //! Where an installation keeps its API keys, and how the log learns of what becomes of them.
 
 use std::io::Write;
+use std::path::Path;
 
 use bytes::Bytes;
 use event::domain::Operation;
@@ -16,7 +17,7 @@ use ingest::local::keys::KeyFile;
 use crate::aws::Deployment;
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::installation::Installation;
+use crate::installation::{self, Installation};
 
 /// The keys of one installation.
 pub struct Keyring {
@@ -32,21 +33,38 @@ enum Place {
 }
 
 impl Keyring {
-    /// The keys of the installation that the settings name. A folder that is not there is made: keys may come before
-    /// the first server.
+    /// The keys of the installation that the settings name, which is there.
     ///
     /// # Errors
-    /// It cannot be found or made.
-    pub async fn of(config: &Config) -> Result<Self> {
+    /// There is none, or it cannot be found.
+    pub async fn existing(config: &Config) -> Result<Self> {
+        Self::with(config, async |data, system| Installation::existing(data, system).await).await
+    }
+
+    /// The same, for making one: a folder that is not there is made, since keys may come before the first server.
+    ///
+    /// # Errors
+    /// It cannot be found or made, or is another user's.
+    pub async fn made(config: &Config) -> Result<Self> {
+        Self::with(config, async |data, system| {
+            if data.exists() {
+                check_owner(data)?;
+            }
+            let installation = Installation::at(data, system)?;
+            installation.prepare().await?;
+            Ok(installation)
+        })
+        .await
+    }
+
+    async fn with(config: &Config, open: impl AsyncFnOnce(&Path, System) -> Result<Installation>) -> Result<Self> {
         let (system, environment) = (System::real(), config.environment.clone());
         #[cfg(feature = "aws")]
         if let Some(settings) = &config.aws {
             let place = Place::Aws(Box::new(Deployment::find(settings, system).await?));
             return Ok(Self { place, system, environment });
         }
-        let installation = Installation::at(&config.data, system)?;
-        installation.prepare().await?;
-        Ok(Self { place: Place::Folder(installation), system, environment })
+        Ok(Self { place: Place::Folder(open(&config.data, system).await?), system, environment })
     }
 
     /// Every key that was ever made.
@@ -68,20 +86,25 @@ impl Keyring {
     pub async fn create(&self, wanted: Wanted) -> Result<Minted> {
         let minted = Minted::new(wanted, self.system).map_err(Failure::new)?;
         let taken = || Failure::new(format!("there is a key {} already, or was; choose another id", minted.key.id));
-        if self.all().await?.iter().any(|key| key.id == minted.key.id) {
-            return Err(taken());
-        }
-        self.log(&minted.key, "api_key.created", Operation::Create).await?;
+        let is_taken = |keys: &[ApiKey]| keys.iter().any(|key| key.id == minted.key.id);
+        let log = || self.log(&minted.key, "api_key.created", Operation::Create);
         match &self.place {
-            Place::Folder(installation) => KeyFile::of(installation.folder()).change(|keys| {
-                if keys.iter().any(|key| key.id == minted.key.id) {
+            Place::Folder(installation) => {
+                // Of two who make the same key at once, one is logged.
+                let mut change = KeyFile::of(installation.folder()).begin()?;
+                if is_taken(&change.keys) {
                     return Err(taken());
                 }
-                keys.push(minted.key.clone());
-                Ok(())
-            })?,
+                log().await?;
+                change.keys.push(minted.key.clone());
+                change.make()?;
+            }
             #[cfg(feature = "aws")]
             Place::Aws(deployment) => {
+                if is_taken(&self.all().await?) {
+                    return Err(taken());
+                }
+                log().await?;
                 if !deployment.keys().add(&minted.key).await? {
                     return Err(taken());
                 }
@@ -93,15 +116,19 @@ impl Keyring {
     /// Revokes a key, which opens nothing from then on; the log learns of it behind that.
     ///
     /// # Errors
-    /// There is none of this id; it cannot be revoked; or it is, and the log could not be told.
+    /// There is none of this id; it cannot be revoked, as by somebody who is not the owner; or it is, and the log could
+    /// not be told.
     pub async fn revoke(&self, id: &str) -> Result<ApiKey> {
         let now = (self.system.now)();
         let key = match &self.place {
-            Place::Folder(installation) => KeyFile::of(installation.folder()).change(|keys| {
-                let key = keys.iter_mut().find(|key| key.id == id).ok_or_else(|| unknown(id))?;
-                key.revoked_at.get_or_insert(now);
-                Ok::<_, Failure>(key.clone())
-            })?,
+            Place::Folder(installation) => {
+                check_owner(installation.folder())?;
+                KeyFile::of(installation.folder()).change(|keys| {
+                    let key = keys.iter_mut().find(|key| key.id == id).ok_or_else(|| unknown(id))?;
+                    key.revoked_at.get_or_insert(now);
+                    Ok::<_, Failure>(key.clone())
+                })?
+            }
             #[cfg(feature = "aws")]
             Place::Aws(deployment) => deployment.keys().revoke(id, now).await?.ok_or_else(|| unknown(id))?,
         };
@@ -164,6 +191,31 @@ impl Keyring {
         }
         .sealed()
     }
+}
+
+/// Refuses who is not the user that the installation is of: what they write here a server could not read, and it would go
+/// on with the keys of before.
+#[cfg(unix)]
+fn check_owner(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    // The server made its key; before it has run, the folder is all there is.
+    let made = [folder.join(installation::KEY), folder.to_owned()].into_iter().find(|path| path.exists());
+    let path = made.unwrap_or_else(|| folder.to_owned());
+    let owner = std::fs::metadata(&path).map_err(Failure::while_(format_args!("look at {}", path.display())))?.uid();
+    let user = rustix::process::geteuid().as_raw();
+    if owner == user {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{} belongs to the user {owner}, and this is the user {user}, whose keys its server could not read; run this as \
+         {owner}, as with sudo -u '#{owner}'",
+        path.display()
+    )))
+}
+
+#[cfg(not(unix))]
+fn check_owner(_: &Path) -> Result<()> {
+    Ok(())
 }
 
 fn unknown(id: &str) -> Failure {

@@ -49,7 +49,7 @@ run "a_jwt_before_an_http_api" {
     error_message = "Of this issuer."
   }
   assert {
-    condition     = local.claims.tenant == "default" && local.claims.tenant_claim == "" && local.claims.scope_claim == ""
+    condition     = local.claims.tenant == "default" && local.claims.tenant_claim == "" && local.claims.scope_claim == "" && local.claims.scope_prefix == ""
     error_message = "Whose data it is must be said, or the function refuses every bearer."
   }
 }
@@ -59,11 +59,11 @@ run "a_tenant_by_claim" {
   variables {
     frontend   = "http"
     api_keys   = {}
-    authorizer = { jwt = { issuer = "https://id.example.org/", audience = ["daybook"] }, tenant_claim = "org", scope_claim = "scope" }
+    authorizer = { jwt = { issuer = "https://id.example.org/", audience = ["daybook"] }, tenant_claim = "org", scope_claim = "scope", scope_prefix = "daybook/" }
   }
 
   assert {
-    condition     = local.claims.tenant_claim == "org" && local.claims.tenant == "" && local.claims.scope_claim == "scope"
+    condition     = local.claims.tenant_claim == "org" && local.claims.tenant == "" && local.claims.scope_claim == "scope" && local.claims.scope_prefix == "daybook/"
     error_message = "Who has no such claim is refused, not let in as somebody else."
   }
 }

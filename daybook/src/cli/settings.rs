@@ -68,6 +68,9 @@ pub struct Settings {
     /// The claim that names scopes: read, write, admin [default: every token may do everything]
     #[arg(long, global = true, env = "DAYBOOK_JWT_SCOPE_CLAIM", value_name = "CLAIM", help_heading = "Tokens")]
     pub jwt_scope_claim: Option<String>,
+    /// What stands before those words, such as daybook/ [default: nothing]
+    #[arg(long, global = true, env = "DAYBOOK_JWT_SCOPE_PREFIX", value_name = "TEXT", help_heading = "Tokens")]
+    pub jwt_scope_prefix: Option<String>,
     /// Most requests a second of one key or principal, for long; more are refused with 429 [default: any]
     #[arg(long, global = true, env = "DAYBOOK_KEY_RATE", value_name = "N", help_heading = "Server")]
     pub key_rate: Option<u32>,

@@ -18,7 +18,10 @@ use crate::output::{print, print_rows};
 
 /// Does what is asked for.
 pub async fn run(config: &Config, command: &KeysCommand) -> Result<ExitCode> {
-    let keyring = Keyring::of(config).await?;
+    let keyring = match command {
+        KeysCommand::Create(_) => Keyring::made(config).await?,
+        KeysCommand::List(_) | KeysCommand::Revoke(_) => Keyring::existing(config).await?,
+    };
     let now = (ingest::System::real().now)();
     match command {
         KeysCommand::Create(args) => create(&keyring, args, now).await?,

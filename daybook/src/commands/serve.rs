@@ -62,7 +62,8 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let retention = retention_loop(Arc::clone(&store), installation.clone(), config.retention, stopped.clone());
     let retention = background.handle().spawn(retention);
     let sweep = background.handle().spawn(sweep_loop(assets, installation.clone(), stopped.clone()));
-    let keys = background.handle().spawn(keys_loop(keys, stopped.clone()));
+    // Apart from the background, whose threads queries may hold for as long as they run: a revocation does not wait.
+    let keys = tokio::spawn(keys_loop(keys, stopped.clone()));
     let compactor = background.handle().spawn(compact_loop(installation.clone(), config.clone(), stopped));
     let signals = Signals::receive().map_err(Failure::while_("receive signals"))?;
     print(format!("Daybook is ready at http://{address}\n").as_bytes())?;

@@ -9,6 +9,7 @@ use super::{Admission, Api, Finished, Unfinished};
 use crate::http::auth::{Identity, Refused};
 use crate::http::idempotency::{Guard, Key, key_of};
 use crate::http::query::Query;
+use crate::http::rates::TooMany;
 use crate::http::route::{Matched, Route, find};
 use crate::http::{Answer, Problem, Received, accept, cors, limits};
 use crate::record::{Kind, Record};
@@ -80,15 +81,43 @@ impl Api {
         }
     }
 
-    /// Takes down whose request was refused, and which route it is for, as far as it says so; `tenant` is whose URL it
-    /// had.
-    pub(super) async fn identify_refused(&self, received: &Received, tenant: Option<String>, record: &mut Record) {
-        // That it is refused is known already.
-        let _ = self.identify(received, record).await;
-        if let Some(tenant) = tenant {
+    /// Takes down whose request was refused, and which route it is for, as far as it says so. It counts for the key's
+    /// rate like any other: a flood of refusals is counted, not recorded.
+    pub(super) async fn identify_refused(
+        &self,
+        received: &Received,
+        problem: Problem,
+        record: &mut Record,
+        admission: &mut Admission,
+    ) -> Unfinished {
+        let identity = self.identify(received, record).await;
+        if let Some(tenant) = admission.tenant.take() {
+            // Whose URL it had is proven, whoever sent it.
             record.identify(&Identity { tenant, ..Identity::anonymous() });
         }
         self.note_route(received, record);
+        match identity {
+            Ok(identity) if !admission.is_metered => {
+                self.rates.take_key(&identity, &mut admission.meter).map_or_else(Unfinished::from, |()| problem.into())
+            }
+            // That it is refused is known already.
+            _ => problem.into(),
+        }
+    }
+
+    /// Takes down who has asked too often from one address, unless it is one of a flood.
+    pub(super) async fn identify_too_many(
+        &self,
+        received: &Received,
+        too_many: TooMany,
+        record: &mut Record,
+    ) -> Unfinished {
+        if too_many.recorded {
+            // That it is refused is known already.
+            let _ = self.identify(received, record).await;
+            self.note_route(received, record);
+        }
+        too_many.into()
     }
 
     /// Takes down which route a request is for that is not carried out.

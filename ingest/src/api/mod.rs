@@ -182,6 +182,9 @@ impl Api {
                 Response::unrecorded(&problem, &request_id, &instance)
             }
             Err(Unfinished::Problem(problem)) => {
+                if matches!(problem.status, 401 | 429) {
+                    record.omit_body();
+                }
                 let now = (self.system.monotonic)();
                 let answer = problem.to_answer(&request_id, &instance);
                 self.put(record, &request_id, &instance, answer, |record, answer| {
@@ -210,16 +213,14 @@ impl Api {
         admission: &mut Admission,
     ) -> Result<Finished, Unfinished> {
         let work = AssertUnwindSafe(async {
-            if !admission.is_metered {
-                let taken = self.rates.take_address(received.client_ip.as_deref(), &mut admission.meter);
-                taken.inspect_err(|_| self.note_route(received, record))?;
+            if !admission.is_metered
+                && let Err(too_many) = self.rates.take_address(received.client_ip.as_deref(), &mut admission.meter)
+            {
+                return Err(self.identify_too_many(received, too_many, record).await);
             }
             match refusal {
                 Some(problem) if admission.is_flood => Err(Unfinished::Flood(problem)),
-                Some(problem) => {
-                    self.identify_refused(received, admission.tenant.take(), record).await;
-                    Err(problem.into())
-                }
+                Some(problem) => Err(self.identify_refused(received, problem, record, admission).await),
                 None => self.dispatch(received, record, admission).await,
             }
         });

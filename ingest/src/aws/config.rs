@@ -11,7 +11,7 @@ use event::secret::InstallationKey;
 use super::objects::Objects;
 use super::{Bucket, DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, KeyTable, S3Sink};
 use crate::api::Parts;
-use crate::http::auth::{BearerSettings, Bearers, ClaimRules, Credentials, Issued};
+use crate::http::auth::{BearerSettings, Bearers, ClaimRules, Credentials, FindKey, Issued};
 use crate::http::cursor::Cursors;
 use crate::settings::{self, Settings};
 use crate::system::System;
@@ -86,7 +86,7 @@ pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Si
         sink: Arc::clone(&sink) as _,
         assets: Arc::new(assets),
         queries: None,
-        credentials: Credentials { issued: Issued::Asked(keys.into_find(system)), bearers: bearers(env, system)? },
+        credentials: Credentials { issued: issued(env, keys.into_find(system))?, bearers: bearers(env, system)? },
     };
     Ok((parts, sink))
 }
@@ -110,6 +110,11 @@ fn installation_key(env: &Env) -> Result<InstallationKey, Refusal> {
     key.ok_or_else(|| Refusal::new(format!("{name} is not set")))
 }
 
+/// The keys of the table. A function that nobody has to show a key to is asked for by name.
+fn issued(env: &Env, find: FindKey) -> Result<Issued, Refusal> {
+    Ok(if env.flag("DAYBOOK_OPEN")? { Issued::AskedWhereGiven(find) } else { Issued::Asked(find) })
+}
+
 /// Who checks tokens, if the function is to do that itself: a gateway's authorizer needs nobody.
 fn bearers(env: &Env, system: System) -> Result<Option<Arc<Bearers>>, Refusal> {
     let text = |name: &str| env.optional(name).map(str::to_owned);
@@ -119,7 +124,10 @@ fn bearers(env: &Env, system: System) -> Result<Option<Arc<Bearers>>, Refusal> {
         audiences: env.list("DAYBOOK_JWT_AUDIENCE", |part| Ok::<_, Refusal>(part.to_owned()))?,
         leeway: env.number("DAYBOOK_JWT_LEEWAY_SECONDS", BearerSettings::LEEWAY)?,
     };
-    let bearers = settings.build(system, |name| format!("DAYBOOK_JWT_{}", name.to_uppercase()));
+    let bearers = settings.build(system, |name| match name {
+        "leeway" => "DAYBOOK_JWT_LEEWAY_SECONDS".to_owned(),
+        name => format!("DAYBOOK_JWT_{}", name.to_uppercase()),
+    });
     Ok(bearers.map_err(Refusal::new)?.map(Arc::new))
 }
 
@@ -139,7 +147,10 @@ pub(super) fn settings(env: &Env, environment: String) -> Result<Settings, Refus
             tenant_claim: env.optional("DAYBOOK_JWT_TENANT_CLAIM").map(str::to_owned),
             tenant: env.optional("DAYBOOK_JWT_TENANT").map(str::to_owned),
             scope_claim: env.optional("DAYBOOK_JWT_SCOPE_CLAIM").map(str::to_owned),
-        },
+            scope_prefix: env.optional("DAYBOOK_JWT_SCOPE_PREFIX").map(str::to_owned),
+        }
+        .checked(|name| format!("DAYBOOK_JWT_{}", name.to_uppercase()))
+        .map_err(Refusal::new)?,
         require_if_match: env.flag("DAYBOOK_REQUIRE_IF_MATCH")?,
         client_caching: env.flag("DAYBOOK_CLIENT_CACHING")?,
         largest_answer: Some(LARGEST_ANSWER),
@@ -178,6 +189,9 @@ mod tests {
         check("DAYBOOK_REQUIRE_IF_MATCH", "yes", "neither true nor false");
         check("DAYBOOK_CLIENT_CACHING", "1", "neither true nor false");
         check("DAYBOOK_IDEMPOTENCY_HOURS", "-1", "is no number");
+        let keys = |open: &str| issued(&Env::of([("DAYBOOK_OPEN", open)]), Arc::new(|_| Box::pin(async { Ok(None) })));
+        assert!(matches!(keys("").unwrap(), Issued::Asked(_)) && matches!(keys("false").unwrap(), Issued::Asked(_)));
+        assert!(matches!(keys("true").unwrap(), Issued::AskedWhereGiven(_)) && keys("yes").is_err());
         let key = installation_key(&Env::of([("DAYBOOK_INSTALLATION_KEY", "s3cret")])).unwrap_err().to_string();
         assert_eq!(key, "DAYBOOK_INSTALLATION_KEY: must hold 64 hex digits");
     }

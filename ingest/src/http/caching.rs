@@ -1,7 +1,7 @@
 //! `Cache-Control`: nothing is kept, unless the installation lets clients keep what cannot mislead them.
 
 use super::query::Query;
-use super::request::Received;
+use super::request::{Received, Vouched};
 use super::response::Response;
 
 /// Nothing may be kept.
@@ -15,11 +15,12 @@ const DEPENDS_ON: &str = "Accept, Authorization, X-Api-Key";
 
 /// The headers of a response to a request, where clients may keep answers.
 ///
-/// Kept is what was read and has an entity tag, and values whose seed the request names; nothing else, and no refusal.
+/// Kept is what was read and has an entity tag, and values whose seed the request names; nothing else, and no refusal, and nothing for somebody whom a gateway knows by something
+/// that no `Vary` names.
 pub fn headers(received: &Received, response: &Response) -> Vec<(&'static str, &'static str)> {
     let reads = matches!(received.method.as_str(), "GET" | "HEAD") && matches!(response.status(), 200 | 304);
     let seeded = || matches!(Query::parse(received.query.as_deref()).get("seed"), Ok(Some(_)));
-    let allowed = if !reads {
+    let allowed = if !reads || !is_told_apart(received) {
         NOTHING
     } else if response.header("daybook-seed").is_some() && seeded() {
         FOR_A_DAY
@@ -31,5 +32,14 @@ pub fn headers(received: &Received, response: &Response) -> Vec<(&'static str, &
     match allowed {
         NOTHING => vec![("cache-control", NOTHING)],
         allowed => vec![("cache-control", allowed), ("vary", DEPENDS_ON)],
+    }
+}
+
+/// Whether `Vary` tells this client's credential from another's. A gateway's own authorizer may look at any header.
+fn is_told_apart(received: &Received) -> bool {
+    match &received.vouched {
+        None => true,
+        Some(Vouched::Claims(_)) => received.headers.contains_key("authorization"),
+        Some(Vouched::Custom(_) | Vouched::Iam(_)) => false,
     }
 }

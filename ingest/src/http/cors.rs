@@ -3,7 +3,7 @@
 use super::request::Received;
 
 const EXPOSED: &str = "ETag, Location, Link, Retry-After, X-Request-Id, Daybook-Event-Id, Idempotency-Replayed, Server-Timing, \
-     Daybook-Seed";
+     Daybook-Seed, RateLimit, RateLimit-Policy, WWW-Authenticate";
 const ALLOWED: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Api-Key, traceparent";
 
 /// The request's origin, if it is on the list.

@@ -50,8 +50,17 @@ impl KeyFile {
         Ok(content.keys)
     }
 
-    /// Changes the keys: one change at a time, whoever makes it. A reader sees all of a change or none, and it is on
-    /// disk when this returns; only the owner may read the file.
+    /// Takes the file for a change: whoever else wants to change it waits until this change is made or given up.
+    ///
+    /// # Errors
+    /// The file cannot be locked or read.
+    pub fn begin(&self) -> Result<KeyChange> {
+        let lock = File::options().create(true).truncate(false).write(true).open(&self.lock);
+        let lock = lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| self.failed("lock", error))?;
+        Ok(KeyChange { keys: self.read()?, file: self.clone(), lock })
+    }
+
+    /// Changes the keys: one change at a time, whoever makes it.
     ///
     /// # Errors
     /// `change` refuses, and nothing has changed; or the file cannot be read or written.
@@ -59,19 +68,39 @@ impl KeyFile {
         &self,
         change: impl FnOnce(&mut Vec<ApiKey>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let lock = File::options().create(true).truncate(false).write(true).open(&self.lock);
-        let lock = lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| self.failed("lock", error))?;
-        let mut keys = self.read()?;
-        let done = change(&mut keys)?;
-        let text = serde_json::to_string_pretty(&Content { keys }).map_err(|error| self.failed("write", error))?;
-        files::write_secret_durably(&self.path, format!("{text}\n").as_bytes())
-            .map_err(|error| self.failed("write", error))?;
-        drop(lock);
+        let mut begun = self.begin()?;
+        let done = change(&mut begun.keys)?;
+        begun.make()?;
         Ok(done)
     }
 
     fn failed(&self, doing: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::new(ErrorKind::Unusable, format!("cannot {doing} {}", self.path.display())).with_source(error)
+    }
+}
+
+/// A change under way. Dropped, it changes nothing.
+#[derive(Debug)]
+pub struct KeyChange {
+    /// Every key that is to be there.
+    pub keys: Vec<ApiKey>,
+    file: KeyFile,
+    lock: File,
+}
+
+impl KeyChange {
+    /// Makes the change. A reader sees all of it or nothing, and it is on disk when this returns; only the owner may read
+    /// the file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn make(self) -> Result<()> {
+        let Self { keys, file, lock } = self;
+        let text = serde_json::to_string_pretty(&Content { keys }).map_err(|error| file.failed("write", error))?;
+        files::write_secret_durably(&file.path, format!("{text}\n").as_bytes())
+            .map_err(|error| file.failed("write", error))?;
+        drop(lock);
+        Ok(())
     }
 }
 

@@ -19,12 +19,6 @@ const GATEWAY: &[ProblemKind] = &[
         when: "403: the credential is good but not for this; from a gateway, a rule refused the request.",
     },
     ProblemKind {
-        status: 429,
-        slug: "too-many-requests",
-        title: "Too many requests",
-        when: "429: a gateway's rate or quota is used up.",
-    },
-    ProblemKind {
         status: 504,
         slug: "outcome-unknown",
         title: "Outcome unknown",

@@ -42,6 +42,16 @@ pub(super) fn schemas() -> Value {
                 "status": {"type": "string", "const": "ok"},
                 "service": {"type": "string"},
                 "version": {"type": "string"},
+                "rates": {
+                    "type": "object",
+                    "description": "What the rates count, where there are any.",
+                    "required": ["requests_refused", "keys", "addresses"],
+                    "properties": {
+                        "requests_refused": {"type": "integer", "minimum": 0},
+                        "keys": {"type": ["integer", "null"], "minimum": 0},
+                        "addresses": {"type": ["integer", "null"], "minimum": 0},
+                    },
+                },
                 "server": {"type": "object", "additionalProperties": true, "description": "What the server counts."},
             },
         },

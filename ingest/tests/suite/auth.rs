@@ -35,6 +35,24 @@ fn without_a_known_key_nothing_is_open_but_health() {
 }
 
 #[test]
+fn who_is_not_let_in_leaves_no_body_behind() {
+    with_api(&settings(), async |rig| {
+        let (small, large) = (r#"{"task":"t"}"#.to_owned(), format!(r#"{{"task":"{}"}}"#, "x".repeat(100_000)));
+        for body in [small, large] {
+            rig.expect(401, Req::post("/tasks", &body)).await;
+            let event = rig.last_event().await;
+            assert_eq!((event.request_body, event.request_body_ref), (None, None));
+            assert_eq!((event.request_body_encoding.as_str(), event.request_bytes), ("omitted", body.len() as i64));
+            assert_eq!(event.request_body_sha256, Some(event::sha256_hex(body.as_bytes())));
+            let aside = event::key::body(event.received_at, event.event_id);
+            assert_eq!(rig.backend.store().read_aside(&aside).await.unwrap(), None);
+        }
+        rig.expect(401, Req::get("/tasks")).await;
+        assert_eq!(rig.last_event().await.request_body_encoding, "none");
+    });
+}
+
+#[test]
 fn the_log_names_the_key_but_never_holds_it() {
     with_api(&settings(), async |rig| {
         rig.expect(200, by("k2", Req::get("/tasks"))).await;

@@ -1,8 +1,8 @@
 //! What clients may keep: nothing by default; with the setting, what cannot mislead them.
 
 use ingest::Settings;
-use ingest::http::Response;
-use ingest::http::auth::ApiKey;
+use ingest::http::auth::{ApiKey, ClaimRules, Claims};
+use ingest::http::{Response, Vouched};
 
 use crate::rig::{Backend, Req, Rig, run, with_api};
 
@@ -87,5 +87,21 @@ fn keys_of_two_tenants_do_not_share() {
         let read = Req::get("/users/ann").h("x-api-key", "a").received();
         let vary = rig.api.handle(read).await.header("vary").map(str::to_ascii_lowercase);
         assert!(vary.is_some_and(|vary| vary.contains("x-api-key") && vary.contains("authorization")));
+    });
+}
+
+#[test]
+fn whom_a_gateway_knows_by_another_header_keeps_nothing() {
+    run(async {
+        let claims = ClaimRules { tenant: Some("red".to_owned()), ..ClaimRules::default() };
+        let rig = Rig::new(Backend::memory(), Settings { client_caching: true, claims, ..Settings::default() });
+        let ann: Claims = serde_json::from_value(serde_json::json!({"sub": "ann"})).unwrap();
+        let by = |vouched: Vouched| Req::get("/random?seed=7").vouched(vouched);
+        let send = async |request: Req| rig.api.handle(request.received()).await;
+        for vouched in [Vouched::Custom(ann.clone()), Vouched::Claims(ann.clone()), Vouched::Iam("arn".to_owned())] {
+            assert_eq!(caching(&send(by(vouched)).await), (Some("no-store"), None));
+        }
+        let known = send(by(Vouched::Claims(ann)).h("authorization", "Bearer x")).await;
+        assert_eq!(caching(&known).0, Some("private, max-age=86400"));
     });
 }

@@ -43,9 +43,18 @@ fn a_listed_origin_is_answered_errors_included() {
             let response = rig.expect(status, request.h("origin", ORIGIN)).await;
             assert_eq!((allowed(&response), response.header("vary")), (Some(ORIGIN), Some("Origin")));
             let exposed = response.header("access-control-expose-headers").unwrap();
-            for name in
-                ["ETag", "Location", "Link", "Retry-After", "X-Request-Id", "Daybook-Event-Id", "Idempotency-Replayed"]
-            {
+            for name in [
+                "ETag",
+                "Location",
+                "Link",
+                "Retry-After",
+                "X-Request-Id",
+                "Daybook-Event-Id",
+                "Idempotency-Replayed",
+                "RateLimit",
+                "RateLimit-Policy",
+                "WWW-Authenticate",
+            ] {
                 assert!(exposed.contains(name), "{name}");
             }
             assert_eq!(response.header("access-control-allow-credentials"), None);

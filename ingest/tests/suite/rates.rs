@@ -47,7 +47,8 @@ fn a_key_s_burst_is_its_own() {
         for left in [2, 1, 0] {
             told(&rig.expect(200, by("red")).await, "\"key\";q=3;w=3", &format!("\"key\";r={left};t=1"));
         }
-        let refused = rig.expect(429, by("red")).await;
+        let refused = rig.expect(429, by("red").body("{}")).await;
+        assert_eq!(rig.last_event().await.request_body_encoding, "omitted");
         problem(&refused, "too-many-requests");
         told(&refused, "\"key\";q=3;w=3", "\"key\";r=0;t=1");
         assert_eq!(refused.header("retry-after"), Some("1"));
@@ -78,8 +79,31 @@ fn an_address_counts_whatever_it_sends() {
         let refused = rig.api.handle(by("red").from("2001:db8::2").received()).await;
         assert_eq!((refused.status(), refused.event_id().is_some()), (429, true));
         let event = rig.last_event().await;
-        assert_eq!((event.actor_type.as_str(), event.tenant.as_str()), ("anonymous", "default"));
+        assert_eq!((event.actor_type.as_str(), event.tenant.as_str()), ("api_key", "red"), "its owner is to know");
         assert_eq!(rig.api.handle(by("red").from("2001:db8:0:1::1").received()).await.status(), 200);
+    });
+}
+
+#[test]
+fn what_the_server_refuses_counts_for_the_key() {
+    run(async {
+        let rates = RateSettings { per_key: rate(1, 3), per_address: None };
+        let rig = Rig::new(Backend::memory(), settings(rates));
+        let (mut refused, mut recorded, mut counted) = (0, 0, 0);
+        for _ in 0..200 {
+            let answer = rig.api.refuse(by("red").received(), Problem::too_large("x")).await;
+            match (answer.status(), answer.event_id()) {
+                (413, Some(_)) => refused += 1,
+                (429, Some(_)) => recorded += 1,
+                (429, None) => counted += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!((3..=20).contains(&refused) && (3..=20).contains(&recorded) && counted > 150, "{refused} {recorded}");
+        // Whoever else it is has as much as before, and who has no key is none of anybody's.
+        assert_eq!(rig.api.refuse(by("blue").received(), Problem::too_large("x")).await.status(), 413);
+        assert_eq!(rig.api.refuse(Req::get("/tasks").received(), Problem::too_large("x")).await.status(), 413);
+        rig.verify().await;
     });
 }
 

@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use event::Timestamp;
 use hmac::{Hmac, Mac};
-use ingest::http::auth::{BearerRules, BearerSettings, Bearers, ClaimRules, Claims, Credentials, FetchJwks};
+use ingest::http::auth::{
+    ApiKey, BearerRules, BearerSettings, Bearers, ClaimRules, Claims, Credentials, FetchJwks, Issued,
+};
 use ingest::http::{Response, Vouched};
 use ingest::{Error, ErrorKind, Settings, System};
 use ring::rand::SystemRandom;
@@ -120,8 +122,11 @@ fn rules() -> BearerRules {
 }
 
 fn settings() -> Settings {
-    let claims =
-        ClaimRules { tenant_claim: Some("org".to_owned()), tenant: None, scope_claim: Some("scope".to_owned()) };
+    let claims = ClaimRules {
+        tenant_claim: Some("org".to_owned()),
+        scope_claim: Some("scope".to_owned()),
+        ..ClaimRules::default()
+    };
     let key = format!("k1:blue:{}:write", event::sha256_hex(b"secret-k1")).parse().unwrap();
     Settings { claims, api_keys: vec![key], ..Settings::default() }
 }
@@ -271,7 +276,10 @@ fn every_other_token_is_401_with_one_event_that_has_none_of_it() {
             problem(&answer, "unauthenticated");
             assert!(answer.header("www-authenticate").is_some_and(|it| it.starts_with("Bearer")), "{name}");
             let event = rig.last_event().await;
-            assert_eq!((event.tenant.as_str(), event.actor_type.as_str()), ("default", "anonymous"), "{name}");
+            // A token that was good once is still known to be of somebody's.
+            let is_known = ["expir", "not yet valid", "not-before"].iter().any(|flaw| name.contains(flaw));
+            let tenant = if is_known { "red" } else { "default" };
+            assert_eq!((event.tenant.as_str(), event.actor_type.as_str()), (tenant, "anonymous"), "{name}");
             assert_eq!((event.actor_id.as_ref(), event.user_id.as_ref()), (None, None), "{name}");
             let line = String::from_utf8(event.to_line()).unwrap();
             let body = String::from_utf8_lossy(answer.body()).into_owned();
@@ -297,9 +305,9 @@ fn tenant_and_scope_are_the_claims() {
         let bearer = |changes: Value| format!("Bearer {}", issuer.token("EdDSA", "ed", &claims(&changes)));
         let slug = |answer: &Response, slug: &str| _ = problem(answer, slug);
         let create = |changes| Req::post("/tasks", r#"{"task":"t"}"#).h("authorization", bearer(changes));
-        rig.expect(201, create(json!({"scope": "daybook/write"}))).await;
-        slug(&rig.expect(403, create(json!({"scope": "daybook/read"}))).await, "insufficient-scope");
-        slug(&rig.expect(403, create(json!({"scope": "openid"}))).await, "insufficient-scope");
+        rig.expect(201, create(json!({"scope": "openid write"}))).await;
+        slug(&rig.expect(403, create(json!({"scope": "read"}))).await, "insufficient-scope");
+        slug(&rig.expect(403, create(json!({"scope": "openid billing/admin"}))).await, "insufficient-scope");
         slug(&rig.expect(403, create(json!({"org": null}))).await, "no-tenant");
         slug(&rig.expect(403, create(json!({"org": 7}))).await, "no-tenant");
         // A key beside the token says whose data it is where the token does not, and narrows what may be done.
@@ -313,6 +321,78 @@ fn tenant_and_scope_are_the_claims() {
         rig.expect(404, ask.clone()).await;
         rig.expect(403, ask.h("x-api-key", "secret-k1")).await;
         rig.expect(200, Req::get("/health").h("authorization", "Bearer x")).await;
+    });
+}
+
+/// Finds these keys, or none at all while the table is down.
+fn issued(keys: Vec<ApiKey>, is_down: bool) -> Issued {
+    Issued::Asked(Arc::new(move |id| {
+        let found = keys.iter().find(|key| key.id == id).cloned().map(Arc::new);
+        Box::pin(async move {
+            if is_down { Err(Error::new(ErrorKind::Unavailable, "the table is away")) } else { Ok(found) }
+        })
+    }))
+}
+
+#[test]
+fn a_key_beside_another_credential_must_be_good_too() {
+    run(async {
+        let issuer = Issuer::new();
+        let hash = |text: &str| event::sha256_hex(text.as_bytes());
+        let key = |id: &str, more: &str| -> ApiKey {
+            format!("{id}:blue:{}:write{more}", hash(&format!("dbk_{id}_secret"))).parse().unwrap()
+        };
+        let revoked = ApiKey { revoked_at: Timestamp::parse("2026-01-01T00:00:00Z").ok(), ..key("revoked", "") };
+        let keys = vec![key("good", ""), key("expired", ":2020-01-01T00:00:00Z"), revoked];
+        let rig = |is_down: bool| {
+            let bearers = Bearers::new(rules(), fixed(issuer.jwks()), System::real());
+            let credentials = Credentials { issued: issued(keys.clone(), is_down), bearers: Some(Arc::new(bearers)) };
+            let claims = ClaimRules { tenant: Some("fixed".to_owned()), ..settings().claims };
+            Rig::trusting(Backend::memory(), Settings { claims, ..settings() }, credentials)
+        };
+        let token = issuer.token("ES256", "ec", &claims(&json!({"org": null})));
+        let ann: Claims = serde_json::from_value(json!({"sub": "ann", "scope": "admin"})).unwrap();
+        let both = [with(&token), Req::get("/tasks").vouched(Vouched::Claims(ann))];
+        let (up, down) = (rig(false), rig(true));
+        for request in both {
+            let beside = |key: &str| request.clone().h("x-api-key", key);
+            for (key, status, tenant) in [
+                ("dbk_good_secret", 200, "blue"),
+                ("dbk_expired_secret", 401, "blue"),
+                ("dbk_revoked_secret", 401, "blue"),
+                ("dbk_good_secret_mistyped", 401, "default"),
+                ("dbk_unknown_secret", 401, "default"),
+                ("dbk_mistyped", 401, "default"),
+                ("secret-k1", 200, "blue"),
+                // A gateway's own key is none of ours.
+                ("AbCdEf0123456789", 200, "fixed"),
+            ] {
+                up.expect(status, beside(key)).await;
+                assert_eq!(up.last_event().await.tenant, tenant, "{key}");
+            }
+            up.expect(401, beside("secret-k1").h("x-api-key", "secret-k1")).await;
+            down.expect(503, beside("dbk_good_secret")).await;
+            down.expect(200, beside("AbCdEf0123456789")).await;
+            up.expect(200, request).await;
+            assert_eq!(up.last_event().await.tenant, "fixed");
+        }
+        up.verify().await;
+    });
+}
+
+#[test]
+fn where_keys_are_asked_for_nobody_comes_in_without_one() {
+    run(async {
+        let open = |credentials| Rig::trusting(Backend::memory(), Settings::default(), credentials);
+        let asked = issued(Vec::new(), false);
+        let Issued::Asked(find) = asked.clone() else { panic!("they are asked for") };
+        let closed = open(Credentials { issued: asked, bearers: None });
+        closed.expect(401, Req::get("/tasks")).await;
+        closed.expect(401, Req::get("/tasks").h("x-api-key", "AbCdEf0123456789")).await;
+        closed.expect(200, Req::get("/health")).await;
+        let tried = open(Credentials { issued: Issued::AskedWhereGiven(find), bearers: None });
+        tried.expect(200, Req::get("/tasks")).await;
+        tried.expect(401, Req::get("/tasks").h("x-api-key", "dbk_unknown_secret")).await;
     });
 }
 
@@ -332,7 +412,7 @@ fn what_a_gateway_vouches_for_is_who_it_is_and_headers_are_nobody() {
         let custom = said(json!({"principalId": "p", "org": "green", "scope": "write"}));
         check(200, Vouched::Custom(custom), ("custom", Some("p")), "green").await;
         check(403, Vouched::Claims(said(json!({"sub": "ann", "scope": "read"}))), ("anonymous", None), "default").await;
-        check(403, Vouched::Claims(said(json!({"sub": "ann", "org": "red"}))), ("anonymous", None), "default").await;
+        check(403, Vouched::Claims(said(json!({"sub": "ann", "org": "red"}))), ("anonymous", None), "red").await;
         check(403, Vouched::Iam("arn:aws:iam::1:user/x".to_owned()), ("anonymous", None), "default").await;
         rig.expect(403, Req::post("/tasks", r#"{"task":"t"}"#).vouched(Vouched::Claims(ann))).await;
         for header in ["x-amzn-oidc-data", "x-amzn-oidc-identity", "x-tenant", "x-forwarded-user"] {
@@ -392,10 +472,61 @@ fn keys_are_fetched_when_they_are_needed_and_kept_when_they_cannot_be() {
             pass(600);
             check(&old, true, fetches.load(Ordering::SeqCst) + 1).await;
         }
+        // A set that could not be fetched is no fresher for it: it is tried again after the pause.
+        check(&old, true, 6).await;
+        pass(30);
+        check(&old, true, 7).await;
         *answer.lock().unwrap() = Ok(rotated);
         pass(30);
-        check(&new, true, 7).await;
-        check(&old, false, 7).await;
+        check(&old, false, 8).await;
+        check(&new, true, 8).await;
+        check(&old, false, 8).await;
+    });
+}
+
+#[test]
+fn made_up_kids_do_not_wait_for_a_slow_issuer_without_bound() {
+    run(async {
+        let issuer = Issuer::new();
+        let (jwks, go) = (issuer.jwks(), Arc::new(tokio::sync::Semaphore::new(0)));
+        let begun = Arc::new(AtomicUsize::new(0));
+        let fetch: FetchJwks = {
+            let (go, begun) = (Arc::clone(&go), Arc::clone(&begun));
+            Arc::new(move || {
+                begun.fetch_add(1, Ordering::SeqCst);
+                let (jwks, go) = (jwks.clone(), Arc::clone(&go));
+                Box::pin(async move {
+                    go.acquire().await.unwrap().forget();
+                    Ok(jwks)
+                })
+            })
+        };
+        let bearers = Arc::new(Bearers::new(rules(), fetch, System::real()));
+        let at = Timestamp::parse(NOW).unwrap();
+        let good = issuer.token("ES256", "ec", &claims(&json!({})));
+        let ask = |token: String| {
+            let bearers = Arc::clone(&bearers);
+            tokio::spawn(async move { bearers.check(&token, at).await.is_ok() })
+        };
+        let moment = async || tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        let first = ask(good.clone());
+        while begun.load(Ordering::SeqCst) == 0 {
+            moment().await;
+        }
+        let made_up = issuer.token("ES256", "made-up", &claims(&json!({})));
+        let asked: Vec<_> = (0..200).map(|_| ask(made_up.clone())).collect();
+        // One fetches, sixty-four wait; the rest is refused at once, while the issuer still says nothing.
+        let at_once = async || asked.iter().filter(|asked| asked.is_finished()).count();
+        while at_once().await < 136 {
+            moment().await;
+        }
+        assert_eq!(at_once().await, 136);
+        go.add_permits(1);
+        for asked in asked {
+            assert!(!asked.await.unwrap());
+        }
+        assert!(first.await.unwrap());
+        assert_eq!(begun.load(Ordering::SeqCst), 1);
     });
 }
 
@@ -468,6 +599,12 @@ fn half_a_setting_is_none() {
     refused(BearerSettings { jwks: None, ..from("") }, "jwt-jwks is not set");
     refused(BearerSettings { issuer: None, ..from("a") }, "jwt-issuer is not set");
     refused(BearerSettings { audiences: Vec::new(), ..from("a") }, "jwt-audience is not set");
+    for names in [&[""][..], &["web", ""], &[" "]] {
+        let audiences = names.iter().map(|&name| name.to_owned()).collect();
+        refused(BearerSettings { audiences, ..from("a") }, "jwt-audience names nothing");
+    }
+    refused(BearerSettings { issuer: Some(String::new()), ..from("a") }, "jwt-issuer names nothing");
+    refused(BearerSettings { leeway: 3_601, ..from("a") }, "jwt-leeway is more than an hour");
     for place in [
         "http://issuer.example/jwks",
         "ftp://issuer.example/jwks",

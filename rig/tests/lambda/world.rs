@@ -34,6 +34,7 @@ impl World {
             ("DAYBOOK_FIREHOSE", &self.stream),
             ("DAYBOOK_INSTALLATION_KEY", &key),
             ("DAYBOOK_ENVIRONMENT", "rig"),
+            ("DAYBOOK_OPEN", "true"),
         ];
         self.api.function(name, &[&settings, env].concat())
     }

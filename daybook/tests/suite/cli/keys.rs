@@ -111,7 +111,11 @@ fn configured_keys_and_made_ones_open_one_server() {
 fn the_list_says_what_became_of_each() {
     let place = Place::new();
     let data = place.data();
-    assert_eq!(daybook(&data, &["keys", "list", "--json"]).json()["rows"], json!([]));
+    // A slip of the pen is no new installation.
+    for args in [&["keys", "list"][..], &["keys", "revoke", "a"]] {
+        daybook(&data, args).refuses("there is no data folder");
+        assert!(!data.exists());
+    }
     let shown = daybook(&data, &["keys", "create", "a", "--scope", "write", "--json"]).json();
     assert_eq!((&shown["id"], &shown["scope"], &shown["expires_at"]), (&json!("a"), &json!("write"), &Value::Null));
     create(&data, &["b", "--expires", "1ms"]);
@@ -156,6 +160,46 @@ fn many_programs_at_once_lose_no_key() {
     });
     let rows = daybook(&place.data(), &["keys", "list", "--json"]).json()["rows"].clone();
     assert_eq!(rows.as_array().unwrap().len(), 7);
+}
+
+#[test]
+fn of_those_who_make_the_same_key_at_once_one_is_logged() {
+    let place = Place::new();
+    create(&place.data(), &["first"]);
+    let made = |_| {
+        let mut command = program();
+        command.arg("--data").arg(place.data()).args(["keys", "create", "web"]);
+        command
+    };
+    let codes: Vec<i32> = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..5).map(made).map(|mut one| scope.spawn(move || bounded(&mut one).code)).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+    let events = raw_log(&place.data());
+    let logged = events.iter().filter(|event| event.api_key_id.as_deref() == Some("web")).count();
+    assert_eq!(logged, 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn another_user_s_keys_are_not_changed() {
+    let place = Place::new();
+    let data = place.data();
+    create(&data, &["a"]);
+    // Only the superuser can make files another's.
+    if std::os::unix::fs::chown(data.join("installation.key"), Some(12_345), None).is_err() {
+        return;
+    }
+    let before = fs::read(data.join("keys.json")).unwrap();
+    for args in [&["keys", "revoke", "a"][..], &["keys", "create", "b"]] {
+        daybook(&data, args).refuses("belongs to the user 12345");
+    }
+    assert_eq!(fs::read(data.join("keys.json")).unwrap(), before);
+    // Before the first server it is the folder's owner that counts.
+    fs::remove_file(data.join("installation.key")).unwrap();
+    std::os::unix::fs::chown(&data, Some(12_345), None).unwrap();
+    daybook(&data, &["keys", "create", "b"]).refuses("belongs to the user 12345");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Identity;
 use super::key::Scope;
+use super::{Identity, Refused};
 use crate::http::problem::Problem;
 
 /// Claims by name.
@@ -21,9 +21,24 @@ pub struct ClaimRules {
     pub tenant: Option<String>,
     /// The claim that names scopes; without one, whoever is let in may do everything.
     pub scope_claim: Option<String>,
+    /// What stands before the words `read`, `write` and `admin` in that claim, such as `daybook/`; none for nothing.
+    pub scope_prefix: Option<String>,
 }
 
 impl ClaimRules {
+    /// The same, if the fixed tenant can be one. `called` makes a setting's whole name of `tenant`.
+    ///
+    /// # Errors
+    /// It is empty, too long, or has control characters.
+    pub fn checked(self, called: impl Fn(&str) -> String) -> Result<Self, String> {
+        match self.tenant.as_deref() {
+            Some(tenant) if !is_name(tenant) => {
+                Err(format!("{} = {tenant:?} can be no tenant; leave it away or write a name", called("tenant")))
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// The tenant that the claims name, else that of the key beside them, else the fixed one.
     ///
     /// # Errors
@@ -44,37 +59,49 @@ impl ClaimRules {
     /// The highest scope that the claims name.
     ///
     /// # Errors
-    /// 403: scopes are named by a claim, and it has none of `read`, `write` and `admin`.
+    /// 403: scopes are named by a claim, and it has none of `read`, `write` and `admin` behind the prefix. Words of other
+    /// services, such as `billing/admin`, say nothing here.
     pub fn scope(&self, claims: &Claims) -> Result<Scope, Problem> {
         let Some(name) = &self.scope_claim else { return Ok(Scope::Admin) };
         let words = claims.get(name).map(words).unwrap_or_default();
-        let found = words.iter().filter_map(|word| word.rsplit(['/', ':', '.']).next()?.parse().ok()).max();
+        let prefix = self.scope_prefix.as_deref().unwrap_or_default();
+        let found = words.iter().filter_map(|word| word.strip_prefix(prefix)?.parse().ok()).max();
         found.ok_or_else(|| Problem::out_of_scope("The credential has none of the scopes read, write and admin."))
     }
 
     /// Who it is, by a principal and what is said of it.
     ///
     /// # Errors
-    /// 403: it is not known whose data they may see, or that they may do anything.
+    /// 403: it is not known whose data they may see, or that they may do anything; in whose log that belongs is known
+    /// then.
     pub fn identity(
         &self,
         actor_type: &'static str,
         principal: Option<String>,
         claims: &Claims,
         key: Option<Identity>,
-    ) -> Result<Identity, Problem> {
+    ) -> Result<Identity, Refused> {
         let (of_key, api_key_id, allowed) = match key {
             Some(key) => (Some(key.tenant), key.api_key_id, key.scope),
             None => (None, None, Scope::Admin),
         };
-        Ok(Identity {
-            tenant: self.tenant(claims, of_key)?,
-            actor_type,
-            actor_id: principal,
-            api_key_id,
+        let tenant = self.tenant(claims, of_key)?;
+        match self.scope(claims) {
             // Who shows two credentials may do what both allow.
-            scope: self.scope(claims)?.min(allowed),
-        })
+            Ok(scope) => {
+                Ok(Identity { tenant, actor_type, actor_id: principal, api_key_id, scope: scope.min(allowed) })
+            }
+            Err(problem) => {
+                let suspect = Identity { tenant, api_key_id, ..Identity::anonymous() };
+                Err(Refused { problem, suspect: Some(Box::new(suspect)) })
+            }
+        }
+    }
+
+    /// In whose log it belongs that somebody with these claims was refused, where they say so.
+    pub fn suspect(&self, claims: &Claims) -> Option<Box<Identity>> {
+        let tenant = self.tenant(claims, None).ok()?;
+        Some(Box::new(Identity { tenant, ..Identity::anonymous() }))
     }
 }
 
@@ -109,7 +136,7 @@ mod tests {
         let rules = |claim: Option<&str>, fixed: Option<&str>| ClaimRules {
             tenant_claim: claim.map(str::to_owned),
             tenant: fixed.map(str::to_owned),
-            scope_claim: None,
+            ..ClaimRules::default()
         };
         let of = |rules: &ClaimRules, json: &str| rules.tenant(&claims(json), None).map_err(|problem| problem.status);
         let both = rules(Some("org"), Some("fixed"));
@@ -127,13 +154,37 @@ mod tests {
     }
 
     #[test]
+    fn a_fixed_tenant_is_a_name() {
+        let checked = |tenant: &str| {
+            let rules = ClaimRules { tenant: Some(tenant.to_owned()), ..ClaimRules::default() };
+            rules.checked(|name| format!("jwt-{name}"))
+        };
+        assert!(checked("red").is_ok() && ClaimRules::default().checked(str::to_owned).is_ok());
+        for wrong in ["", "a\nb", &"x".repeat(257)] {
+            assert!(checked(wrong).unwrap_err().starts_with("jwt-tenant = "), "{wrong:?}");
+        }
+    }
+
+    #[test]
     fn the_highest_scope_counts() {
         let rules = ClaimRules { scope_claim: Some("scope".to_owned()), ..ClaimRules::default() };
         let of = |json: &str| rules.scope(&claims(json)).map_err(|problem| problem.status);
-        assert_eq!(of(r#"{"scope":"openid daybook/read daybook/write"}"#), Ok(Scope::Write));
+        assert_eq!(of(r#"{"scope":"openid read write"}"#), Ok(Scope::Write));
         assert_eq!(of(r#"{"scope":["email","read"]}"#), Ok(Scope::Read));
         assert_eq!(of(r#"{"scope":"[users admin]"}"#), Ok(Scope::Admin));
-        for none in [r#"{"scope":"openid"}"#, "{}", r#"{"scope":7}"#, r#"{"scope":"administrator reader"}"#] {
+        for none in [
+            r#"{"scope":"openid"}"#,
+            "{}",
+            r#"{"scope":7}"#,
+            r#"{"scope":"administrator reader"}"#,
+            r#"{"scope":"billing/admin crm:write https://x.example/auth.read"}"#,
+        ] {
+            assert_eq!(of(none), Err(403), "{none}");
+        }
+        let rules = ClaimRules { scope_prefix: Some("daybook/".to_owned()), ..rules };
+        let of = |json: &str| rules.scope(&claims(json)).map_err(|problem| problem.status);
+        assert_eq!(of(r#"{"scope":"daybook/write billing/admin daybook/read"}"#), Ok(Scope::Write));
+        for none in [r#"{"scope":"admin"}"#, r#"{"scope":"daybook/"}"#, r#"{"scope":"x/daybook/admin"}"#] {
             assert_eq!(of(none), Err(403), "{none}");
         }
         assert_eq!(ClaimRules::default().scope(&claims("{}")), Ok(Scope::Admin));

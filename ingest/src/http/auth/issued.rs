@@ -20,8 +20,10 @@ pub enum Issued {
     Nowhere,
     /// All of them are in memory: whoever watches their file puts new ones in their place.
     Known(Arc<KnownKeys>),
-    /// Each is asked for.
+    /// Each is asked for. Whether there are any is not known, so who has none is refused.
     Asked(FindKey),
+    /// Each is asked for, and who has none comes in all the same: for trying out.
+    AskedWhereGiven(FindKey),
 }
 
 impl Issued {
@@ -33,13 +35,17 @@ impl Issued {
         match self {
             Self::Nowhere => Ok(None),
             Self::Known(known) => Ok(known.find(id)),
-            Self::Asked(find) => find(id.to_owned()).await,
+            Self::Asked(find) | Self::AskedWhereGiven(find) => find(id.to_owned()).await,
         }
     }
 
-    /// Whether keys were made, so that who has none is refused.
-    pub(super) fn are_there(&self) -> bool {
-        matches!(self, Self::Known(known) if known.are_there())
+    /// Whether keys were or may have been made, so that who has none is refused.
+    pub(super) fn may_be_there(&self) -> bool {
+        match self {
+            Self::Nowhere | Self::AskedWhereGiven(_) => false,
+            Self::Known(known) => known.are_there(),
+            Self::Asked(_) => true,
+        }
     }
 }
 

@@ -131,6 +131,11 @@ pub fn hash(text: &[u8]) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 
+/// Whether a text is meant to be a key that was made here, mistyped or not.
+pub fn is_ours(text: &[u8]) -> bool {
+    text.starts_with(PREFIX.as_bytes())
+}
+
 /// The id that a key's text carries, if it has the form of those that are made here.
 pub fn id_of(text: &[u8]) -> Option<&str> {
     let (id, _) = std::str::from_utf8(text).ok()?.strip_prefix(PREFIX)?.split_once('_')?;

@@ -14,7 +14,7 @@ use super::request::{Received, Vouched};
 use super::route::Route;
 use crate::settings::Settings;
 
-pub use bearer::{BearerRules, BearerSettings, Bearers, FetchJwks};
+pub use bearer::{BearerRules, BearerSettings, Bearers, FetchJwks, Untaken};
 pub use claims::{ClaimRules, Claims};
 pub use issued::{FindKey, Issued, KnownKeys};
 pub use key::{ApiKey, Scope};
@@ -78,7 +78,7 @@ impl Identity {
 pub struct Refused {
     /// What the client is told.
     pub problem: Problem,
-    /// Whose spent key it was: the owner's log shows who still uses it.
+    /// Whose spent key or token it was: the owner's log shows who still uses it.
     pub suspect: Option<Box<Identity>>,
 }
 
@@ -111,36 +111,39 @@ impl Gate {
     }
 
     /// Finds out who is asking: by the token, else by what the gateway has found out, else by the key. A key beside
-    /// either of them narrows what may be done, and says whose data it is where nothing else does.
+    /// either of them narrows what may be done, and says whose data it is where nothing else does; it must be good, too.
     ///
     /// # Errors
-    /// 401 for a token or a key that is not good, and for none where one is needed; 403 where it is not said whose data
-    /// it opens; 503 where it cannot be told.
+    /// 401 for a token or a key that is not good, for several keys, and for none where one is needed; 403 where it is
+    /// not said whose data it opens; 503 where it cannot be told.
     pub async fn identify(&self, received: &Received) -> Result<Identity, Refused> {
         if let Some(bearers) = &self.credentials.bearers
             && let Some(token) = bearer::token(&received.headers)
         {
             let proven = match token {
                 Ok(token) => bearers.check(token, received.arrival.received_at).await,
-                Err(flaw) => Err(flaw),
+                Err(flaw) => Err(flaw.into()),
             };
-            let proven = proven.map_err(|flaw| self.unauthenticated(flaw))?;
-            let key = self.key_beside(received).await;
-            return Ok(self.claims.identity("jwt", Some(proven.subject), &proven.claims, key)?);
+            let proven = proven.map_err(|untaken| Refused {
+                suspect: untaken.claims.and_then(|claims| self.claims.suspect(&claims)),
+                problem: self.unauthenticated(untaken.flaw),
+            })?;
+            let key = self.key_beside(received).await?;
+            return self.claims.identity("jwt", Some(proven.subject), &proven.claims, key);
         }
         if let Some(vouched) = &received.vouched {
-            let key = self.key_beside(received).await;
-            return Ok(self.vouched(vouched, key)?);
+            let key = self.key_beside(received).await?;
+            return self.vouched(vouched, key);
         }
-        match received.headers.get("x-api-key") {
-            Some(given) => self.by_key(given.as_bytes(), received.arrival.received_at).await,
+        match self.given_key(received)? {
+            Some(given) => self.by_key(given, received.arrival.received_at).await,
             None if self.is_open() => Ok(Identity::anonymous()),
             None => Err(self.unauthenticated(self.wanted()).into()),
         }
     }
 
     /// Who it is, where a gateway says so.
-    fn vouched(&self, vouched: &Vouched, key: Option<Identity>) -> Result<Identity, Problem> {
+    fn vouched(&self, vouched: &Vouched, key: Option<Identity>) -> Result<Identity, Refused> {
         match vouched {
             Vouched::Claims(claims) => self.claims.identity("jwt", claims::name(claims, "sub"), claims, key),
             Vouched::Custom(context) => {
@@ -155,16 +158,35 @@ impl Gate {
         }
     }
 
-    /// The identity of a good key that is sent beside another credential.
-    async fn key_beside(&self, received: &Received) -> Option<Identity> {
-        let given = received.headers.get("x-api-key")?;
-        let identity = self.by_key(given.as_bytes(), received.arrival.received_at).await.ok()?;
-        (identity.actor_type == "api_key").then_some(identity)
+    /// The identity of a key that is sent beside another credential; none for what is no key of Daybook's, such as a
+    /// gateway's own.
+    ///
+    /// # Errors
+    /// As without the other credential: who is refused a narrower way in must not get the wider one.
+    async fn key_beside(&self, received: &Received) -> Result<Option<Identity>, Refused> {
+        let Some(given) = self.given_key(received)? else { return Ok(None) };
+        match self.by_key(given, received.arrival.received_at).await {
+            Ok(identity) => Ok((identity.actor_type == "api_key").then_some(identity)),
+            Err(Refused { problem, suspect: None }) if problem.status == 401 && !key::is_ours(given) => Ok(None),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// The key that the request has, if any.
+    ///
+    /// # Errors
+    /// 401 for several: which of them counts is nobody's guess.
+    fn given_key<'a>(&self, received: &'a Received) -> Result<Option<&'a [u8]>, Refused> {
+        let mut given = received.headers.get_all("x-api-key").iter();
+        match (given.next(), given.next()) {
+            (_, Some(_)) => Err(self.unauthenticated("The header x-api-key stands more than once.").into()),
+            (given, None) => Ok(given.map(http::HeaderValue::as_bytes)),
+        }
     }
 
     /// Whether anybody may come in.
     fn is_open(&self) -> bool {
-        self.configured.is_empty() && !self.credentials.issued.are_there() && self.credentials.bearers.is_none()
+        self.configured.is_empty() && !self.credentials.issued.may_be_there() && self.credentials.bearers.is_none()
     }
 
     async fn by_key(&self, given: &[u8], now: Timestamp) -> Result<Identity, Refused> {

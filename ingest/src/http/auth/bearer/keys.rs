@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::system::System;
@@ -17,6 +17,8 @@ use crate::system::System;
 const FRESH: u64 = 600_000_000;
 /// How long nothing is fetched after a fetch, whatever kids strangers make up, microseconds.
 const PAUSE: u64 = 30_000_000;
+/// How many may wait for a fetch: kids that strangers make up must not take all the room while the issuer is slow.
+const WAITING: usize = 64;
 
 /// Fetches the text of a JWKS.
 pub type FetchJwks = Arc<dyn Fn() -> BoxFuture<'static, Result<String>> + Send + Sync>;
@@ -34,39 +36,47 @@ pub struct IssuerKeys {
     system: System,
     known: RwLock<HashMap<String, Arc<PublicKey>>>,
     /// When a fetch last began, on the monotonic clock, one more; 0 before the first.
+    tried: AtomicU64,
+    /// When the fetch began that the keys are from, likewise.
     fetched: AtomicU64,
     fetching: Mutex<()>,
+    waiting: Semaphore,
 }
 
 impl IssuerKeys {
     /// Keys that are fetched as soon as one is asked for.
     pub fn new(fetch: FetchJwks, system: System) -> Self {
-        let (known, fetched, fetching) = (RwLock::default(), AtomicU64::new(0), Mutex::default());
-        Self { fetch, system, known, fetched, fetching }
+        let (tried, fetched) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (known, fetching, waiting) = (RwLock::default(), Mutex::default(), Semaphore::new(WAITING));
+        Self { fetch, system, known, tried, fetched, fetching, waiting }
     }
 
     /// The key of this `kid`.
     ///
     /// An unknown one has the set fetched anew, at most every 30 seconds; a set that is older than ten minutes is, too,
-    /// by one caller, while the others go on with the old one. A fetch that fails changes nothing.
+    /// by one caller, while the others go on with the old one. A fetch that fails changes nothing, and is tried again
+    /// after the pause. Who asks for an unknown one during a fetch waits for it, unless many do already.
     pub async fn find(&self, kid: &str) -> Option<Arc<PublicKey>> {
         let known = self.known(kid);
         match &known {
-            Some(_) if self.age() < FRESH => return known,
+            Some(_) if self.since(&self.fetched) < FRESH => return known,
             Some(_) => {
                 if let Ok(turn) = self.fetching.try_lock() {
                     self.refresh().await;
                     drop(turn);
                 }
             }
-            None => {
-                let turn = self.fetching.lock().await;
-                // Who waited may find what the one before has fetched.
-                if self.known(kid).is_none() {
+            None => match self.fetching.try_lock() {
+                Ok(turn) => {
                     self.refresh().await;
+                    drop(turn);
                 }
-                drop(turn);
-            }
+                Err(_) => {
+                    let _place = self.waiting.try_acquire().ok()?;
+                    // What the one before has fetched is what there is.
+                    drop(self.fetching.lock().await);
+                }
+            },
         }
         self.known(kid)
     }
@@ -77,7 +87,9 @@ impl IssuerKeys {
     /// It cannot be fetched, or is none.
     pub async fn prepare(&self) -> Result<usize> {
         let keys = read(&(self.fetch)().await?)?;
-        self.fetched.store((self.system.monotonic)().saturating_add(1), Ordering::Release);
+        let now = (self.system.monotonic)().saturating_add(1);
+        self.tried.store(now, Ordering::Release);
+        self.fetched.store(now, Ordering::Release);
         let count = keys.len();
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(count)
@@ -85,21 +97,25 @@ impl IssuerKeys {
 
     /// Fetches the set, unless that was tried a moment ago.
     async fn refresh(&self) {
-        if self.age() < PAUSE {
+        if self.since(&self.tried) < PAUSE {
             return;
         }
-        self.fetched.store((self.system.monotonic)().saturating_add(1), Ordering::Release);
+        let now = (self.system.monotonic)().saturating_add(1);
+        self.tried.store(now, Ordering::Release);
         match (self.fetch)().await.and_then(|text| read(&text)) {
-            Ok(keys) => *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys,
+            Ok(keys) => {
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = keys;
+                self.fetched.store(now, Ordering::Release);
+            }
             Err(error) => tracing::error!(%error, "the keys of the JWT issuer are those of before"),
         }
     }
 
-    /// Microseconds since the last fetch.
-    fn age(&self) -> u64 {
-        match self.fetched.load(Ordering::Acquire) {
+    /// Microseconds since a fetch of either kind.
+    fn since(&self, fetch: &AtomicU64) -> u64 {
+        match fetch.load(Ordering::Acquire) {
             0 => u64::MAX,
-            fetched => (self.system.monotonic)().saturating_sub(fetched - 1),
+            began => (self.system.monotonic)().saturating_sub(began - 1),
         }
     }
 

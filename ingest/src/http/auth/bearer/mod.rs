@@ -43,6 +43,21 @@ pub struct Proven {
 /// Why a token is not taken, for whoever sent it. Holds nothing of the token.
 pub type Flaw = &'static str;
 
+/// A token that is not taken.
+#[derive(Debug)]
+pub struct Untaken {
+    /// Why.
+    pub flaw: Flaw,
+    /// What it says, where it is the issuer's and for this API, and only its time is not now: proven all the same.
+    pub claims: Option<Claims>,
+}
+
+impl From<Flaw> for Untaken {
+    fn from(flaw: Flaw) -> Self {
+        Self { flaw, claims: None }
+    }
+}
+
 /// What an installation says of the tokens that it takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BearerSettings {
@@ -59,12 +74,15 @@ pub struct BearerSettings {
 impl BearerSettings {
     /// By how much clocks may differ unless said otherwise, seconds.
     pub const LEEWAY: u32 = 60;
+    /// The most of it: a token is not to live on for long.
+    pub const MOST_LEEWAY: u32 = 3_600;
 
     /// Who checks tokens; none where none are taken. `called` makes a setting's whole name of `jwks`, `issuer`,
-    /// `audience`.
+    /// `audience` and `leeway`.
     ///
     /// # Errors
-    /// One of the three is there and another is not, or no keys can be at that place.
+    /// One of the first three is there and another is not, or is empty; no keys can be at that place; the leeway is more
+    /// than an hour.
     pub fn build(self, system: System, called: impl Fn(&str) -> String) -> Result<Option<Bearers>, String> {
         let (jwks, issuer) = match (self.jwks, self.issuer) {
             (None, None) if self.audiences.is_empty() => return Ok(None),
@@ -76,6 +94,14 @@ impl BearerSettings {
         };
         if self.audiences.is_empty() {
             return Err(format!("{} is not set; set it to the tokens' audience or client id", called("audience")));
+        }
+        let empty = [("jwks", jwks.is_empty()), ("issuer", issuer.is_empty())];
+        let blank = ("audience", self.audiences.iter().any(|name| name.trim().is_empty()));
+        if let Some((name, _)) = empty.into_iter().chain([blank]).find(|(_, is_empty)| *is_empty) {
+            return Err(format!("{} names nothing; leave it away or write what it is", called(name)));
+        }
+        if self.leeway > Self::MOST_LEEWAY {
+            return Err(format!("{} is more than an hour", called("leeway")));
         }
         let fetch = jwks_at(&jwks).map_err(|error| format!("{} = {error}", called("jwks")))?;
         let rules = BearerRules { issuer, audiences: self.audiences, leeway: self.leeway };
@@ -111,9 +137,9 @@ impl Bearers {
     ///
     /// # Errors
     /// It is none, or is not taken.
-    pub async fn check(&self, token: &str, now: Timestamp) -> Result<Proven, Flaw> {
+    pub async fn check(&self, token: &str, now: Timestamp) -> Result<Proven, Untaken> {
         if token.len() > LONGEST {
-            return Err("The token is longer than any that is taken.");
+            return Err("The token is longer than any that is taken.".into());
         }
         let header = decode_header(token).map_err(|_| "The token is no JWT of a kind that is taken.")?;
         let kid = plain(&header)?;
@@ -124,9 +150,13 @@ impl Bearers {
         (validation.validate_exp, validation.validate_aud) = (false, false);
         let token =
             decode::<Claims>(token, &key.key, &validation).map_err(|_| "The token's signature is not right.")?;
-        self.rules.check(&token.claims, now)?;
-        let subject = claims::name(&token.claims, "sub").ok_or("The token says of nobody that it is theirs.")?;
-        Ok(Proven { subject, claims: token.claims })
+        let claims = token.claims;
+        self.rules.check_origin(&claims)?;
+        let subject = claims::name(&claims, "sub").ok_or("The token says of nobody that it is theirs.")?;
+        match self.rules.check_time(&claims, now) {
+            Ok(()) => Ok(Proven { subject, claims }),
+            Err(flaw) => Err(Untaken { flaw, claims: Some(claims) }),
+        }
     }
 }
 
@@ -150,8 +180,19 @@ fn plain(header: &Header) -> Result<&str, Flaw> {
 }
 
 impl BearerRules {
-    /// Whether a token with these claims is for this API, now.
-    fn check(&self, claims: &Claims, now: Timestamp) -> Result<(), Flaw> {
+    /// Whether a token with these claims is the issuer's, and for this API.
+    fn check_origin(&self, claims: &Claims) -> Result<(), Flaw> {
+        if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
+            return Err("The token is of another issuer.");
+        }
+        match self.is_for_us(claims) {
+            true => Ok(()),
+            false => Err("The token is for another audience."),
+        }
+    }
+
+    /// Whether a token with these claims is good now.
+    fn check_time(&self, claims: &Claims, now: Timestamp) -> Result<(), Flaw> {
         let leeway = f64::from(self.leeway);
         // Seconds of this century are exact in a double.
         #[allow(clippy::cast_precision_loss, reason = "to the microsecond until the year 2255")]
@@ -167,13 +208,7 @@ impl BearerRules {
             Some(Some(begin)) if now + leeway >= begin => {}
             Some(_) => return Err("The token is not valid yet."),
         }
-        if claims.get("iss").and_then(Value::as_str) != Some(&self.issuer) {
-            return Err("The token is of another issuer.");
-        }
-        match self.is_for_us(claims) {
-            true => Ok(()),
-            false => Err("The token is for another audience."),
-        }
+        Ok(())
     }
 
     /// Cognito's tokens say of which kind they are: those for access name a client, those of identity an audience.
