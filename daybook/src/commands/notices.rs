@@ -19,6 +19,12 @@ use crate::terminal::escape;
 
 /// Does what is asked for.
 pub async fn run(config: &Config, command: &NoticesCommand) -> Result<ExitCode> {
+    #[cfg(feature = "aws")]
+    if config.aws.is_some() {
+        return Err(Failure::new(
+            "notices are one machine's; on AWS an event bus is told of changes (store.event_bus)",
+        ));
+    }
     match command {
         NoticesCommand::Secret => {
             let installation = Installation::at(&config.data, System::real())?;

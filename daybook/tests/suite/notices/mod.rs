@@ -46,7 +46,7 @@ fn letters(data: &Path) -> Vec<Value> {
 }
 
 fn grade_of_notices(data: &Path) -> (String, String) {
-    let report = daybook(data, &["doctor", "--json"]).json();
+    let report: Value = serde_json::from_str(&daybook(data, &["doctor", "--json"]).out).unwrap();
     let checks = report["checks"].as_array().unwrap();
     let check = checks.iter().find(|check| check["check"] == "notices").unwrap();
     (text(check, "/grade"), text(check, "/found"))
@@ -237,6 +237,22 @@ fn attempts_are_counted_across_restarts_and_what_came_meanwhile_is_told_of() {
     let told = what(&failing.told());
     assert_eq!(told.iter().filter(|(_, of, _)| *of == id).count(), 2, "{told:?}");
     assert!(told.iter().any(|(_, of, _)| *of == other), "{told:?}");
+}
+
+#[test]
+fn a_place_that_cannot_be_read_is_no_place_to_begin_from() {
+    let (place, receiver) = (Place::new(), Receiver::start());
+    serve(&place.data(), &receiver.url(), &[]).terminate();
+    let position = place.data().join("notices/position.json");
+    std::fs::write(&position, "{").unwrap();
+    let serve_again = ["serve", "--listen", "127.0.0.1:0", "--notify-url", &receiver.url()];
+    daybook(&place.data(), &serve_again).refuses("position.json; removed, notices begin with what comes");
+    assert_eq!(grade_of_notices(&place.data()).0, "broken");
+    std::fs::remove_file(position).unwrap();
+    let server = serve(&place.data(), &receiver.url(), &[]);
+    task(&mut server.client(), "completed");
+    receiver.await_told(1);
+    server.terminate();
 }
 
 #[test]
