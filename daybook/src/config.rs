@@ -9,10 +9,12 @@ use compactor::Limits;
 use ingest::http::auth::{ApiKey, BearerSettings, ClaimRules};
 use ingest::http::rates::{Rate, RateSettings};
 use ingest::local::retention::Retention;
+use ingest::notice::Secret;
 use ingest::settings;
 
 use crate::cli::{Cli, Command, Settings};
 use crate::failure::{Failure, Result};
+use crate::notify::Notify;
 
 /// The file that is read if it is there and no other is named.
 const DEFAULT_FILE: &str = "daybook.toml";
@@ -56,6 +58,10 @@ pub struct Config {
     pub relay_every: Duration,
     /// How long the store keeps what.
     pub retention: Retention,
+    /// Who is told of events, if anybody is.
+    pub notify: Option<Notify>,
+    /// What notices are signed with, if not with what is made of the installation's key.
+    pub notify_secret: Option<Secret>,
     /// How often the compactor looks.
     pub compact_every: Duration,
     /// Bytes that the compactor's rows may take.
@@ -77,6 +83,7 @@ impl Config {
         let given = cli.settings.clone();
         #[cfg(feature = "aws")]
         let aws = crate::aws::Settings::resolve(&given, &from_file)?;
+        let notify = Notify::read(&given, &from_file)?;
         let serves = matches!(cli.command, Command::Serve);
         let log = given.log.or(from_file.log).unwrap_or_else(|| if serves { "info" } else { "warn" }.to_owned());
         Ok(Self {
@@ -124,6 +131,8 @@ impl Config {
                 events: days(given.event_retention_days.or(from_file.event_retention_days), 30),
                 submissions: days(given.submission_retention_days.or(from_file.submission_retention_days), 0),
             },
+            notify,
+            notify_secret: secret(given.notify_secret.or(from_file.notify_secret))?,
             compact_every: duration("compact-every", given.compact_every.or(from_file.compact_every), "1m")?,
             memory: size("memory", given.memory.or(from_file.memory), "512MiB")?,
             limits: limits(given.max_line.or(from_file.max_line))?,
@@ -203,6 +212,11 @@ fn leeway(text: Option<String>) -> Result<u32> {
     let seconds = humantime::parse_duration(&text).ok().map(|duration| duration.as_secs());
     let seconds = seconds.filter(|seconds| *seconds <= 3_600).and_then(|seconds| u32::try_from(seconds).ok());
     seconds.ok_or_else(|| Failure::new(format!("jwt-leeway = {text:?} is none; write 0s, 30s or 1m, at most 1h")))
+}
+
+/// A refusal shows nothing of it.
+fn secret(text: Option<String>) -> Result<Option<Secret>> {
+    text.map(|text| text.parse().map_err(|error| Failure::new(format!("notify-secret {error}")))).transpose()
 }
 
 fn at_least_one(name: &str, number: usize) -> Result<usize> {

@@ -14,6 +14,7 @@ mod import;
 mod installation;
 mod keyring;
 mod logging;
+mod notify;
 mod output;
 mod place;
 mod questions;
@@ -68,6 +69,7 @@ fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Command::Man(args) => commands::shell::man(&args),
             Command::Verify(args) => commands::verify::run(&config, &args).await,
             Command::Keys(args) => commands::keys::run(&config, &args.command).await,
+            Command::Notices(args) => commands::notices::run(&config, &args.command).await,
             Command::Schema(args) => commands::schema::run(&args),
             Command::Cost(args) => commands::cost::run(&args),
             Command::Demo(args) => demo::run(&args).await,

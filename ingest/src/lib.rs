@@ -11,6 +11,7 @@ pub mod http;
 mod json;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod notice;
 pub mod openapi;
 mod random;
 pub mod receipt;

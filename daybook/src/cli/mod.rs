@@ -3,6 +3,7 @@
 mod import;
 mod keys;
 mod mend;
+mod notices;
 mod quarantine;
 mod read;
 mod settings;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::import::{ImportArgs, LogFormat};
 pub use self::keys::{KeysArgs, KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs};
 pub use self::mend::{CompletionsArgs, DoctorArgs, ManArgs, ReplayArgs};
+pub use self::notices::{NoticesArgs, NoticesCommand, NoticesListArgs, NoticesRetryArgs};
 pub use self::quarantine::{
     QuarantineArgs, QuarantineChoice, QuarantineCommand, QuarantineListArgs, QuarantineRetryArgs,
 };
@@ -93,6 +95,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Make, list and revoke API keys
     Keys(KeysArgs),
+    /// List the notices that were given up, or send them again
+    Notices(NoticesArgs),
     /// Print the event's columns
     Schema(SchemaArgs),
     /// Reckon what a month on AWS costs, from measured sizes and list prices

@@ -120,6 +120,42 @@ pub struct Settings {
         help_heading = "Server"
     )]
     pub submission_retention_days: Option<u32>,
+    /// Who is told of events by signed webhooks: an http or https URL [default: nobody]
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_NOTIFY_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Notices"
+    )]
+    pub notify_url: Option<String>,
+    /// Types of events that are told of, separated by commas, such as task.completed,user.* [default: task.completed]
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_NOTIFY_EVENTS",
+        value_delimiter = ',',
+        value_name = "TYPES",
+        help_heading = "Notices"
+    )]
+    pub notify_events: Option<Vec<String>>,
+    /// What notices are signed with, whsec_ and base64 [default: made of the installation's key]
+    #[arg(
+        long,
+        global = true,
+        env = "DAYBOOK_NOTIFY_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET",
+        help_heading = "Notices"
+    )]
+    pub notify_secret: Option<String>,
+    /// How often a notice is sent before it is given up [default: 35, which takes about a day]
+    #[arg(long, global = true, env = "DAYBOOK_NOTIFY_ATTEMPTS", value_name = "N", help_heading = "Notices")]
+    pub notify_attempts: Option<u32>,
+    /// How long the receiver has for its answer [default: 15s]
+    #[arg(long, global = true, env = "DAYBOOK_NOTIFY_TIMEOUT", value_name = "DURATION", help_heading = "Notices")]
+    pub notify_timeout: Option<String>,
     /// How often the server looks whether a compaction is worth it [default: 1m]
     #[arg(long, global = true, env = "DAYBOOK_COMPACT_EVERY", value_name = "DURATION", help_heading = "Compactor")]
     pub compact_every: Option<String>,

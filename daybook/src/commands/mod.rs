@@ -8,6 +8,7 @@ pub mod history;
 pub mod import;
 pub mod keys;
 pub mod lake;
+pub mod notices;
 pub mod quarantine;
 pub mod query;
 pub mod replay;

@@ -10,6 +10,7 @@ use ingest::http::auth::{Bearers, Credentials, Issued};
 use ingest::http::cursor::Cursors;
 use ingest::local::assets::Folder;
 use ingest::local::keys::{KeyFile, WatchedKeys};
+use ingest::local::notices::Notifier;
 use ingest::local::server::{self, Capacity};
 use ingest::local::{relay, retention};
 use ingest::store::sqlite::SqliteStore;
@@ -24,6 +25,7 @@ use crate::config::Config;
 use crate::descriptors;
 use crate::failure::{Failure, Result};
 use crate::installation::Installation;
+use crate::notify;
 use crate::output::print;
 use crate::questions::Questions;
 
@@ -35,6 +37,8 @@ const RETENTION_EVERY: Duration = Duration::from_secs(15 * 60);
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often it is looked whether API keys were made or revoked.
 const KEYS_EVERY: Duration = Duration::from_millis(250);
+/// How often it is at least looked whether there is something to tell of.
+const NOTICES_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whether the store still knows what is on disk.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
@@ -51,6 +55,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let counted = Arc::clone(&capacity);
     let system = installation.system();
     let assets = Arc::new(Folder::new(Arc::clone(&store), installation.key("assets")?, system.random));
+    let notifier = notifier(&config, &installation, &store).await?;
     let credentials = Credentials { issued: Issued::Known(keys.known()), bearers };
     let api = api(&config, &installation, &store, &assets, credentials, background.handle()).await?;
     let api = Arc::new(api.with_health(Box::new(move || counted.report())));
@@ -64,6 +69,13 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let sweep = background.handle().spawn(sweep_loop(assets, installation.clone(), stopped.clone()));
     // Apart from the background, whose threads queries may hold for as long as they run: a revocation does not wait.
     let keys = tokio::spawn(keys_loop(keys, stopped.clone()));
+    let every = config.relay_every.min(NOTICES_EVERY);
+    let told = stopped.clone();
+    let notices = background.handle().spawn(async move {
+        if let Some(notifier) = notifier {
+            notifier.run(every, told).await;
+        }
+    });
     let compactor = background.handle().spawn(compact_loop(installation.clone(), config.clone(), stopped));
     let signals = Signals::receive().map_err(Failure::while_("receive signals"))?;
     print(format!("Daybook is ready at http://{address}\n").as_bytes())?;
@@ -73,7 +85,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     }
     drop(stop);
     // The loops end by themselves; a panic in one has been logged and loses nothing that is durable.
-    let _ = tokio::join!(relay, retention, sweep, keys, compactor);
+    let _ = tokio::join!(relay, retention, sweep, keys, notices, compactor);
     relay::drain(&store, installation.now()).await.map_err(|error| {
         Failure::new(format!(
             "stopped, but not all events were relayed; the store has them for the next start: {error}"
@@ -137,6 +149,15 @@ async fn bearers(config: &Config) -> Result<Option<Arc<Bearers>>> {
         Err(error) => return Err(Failure::new(format!("jwt-jwks: {error}"))),
     }
     Ok(Some(Arc::new(bearers)))
+}
+
+/// Who tells of what is committed from here on, if anybody is told.
+async fn notifier(config: &Config, installation: &Installation, store: &Arc<SqliteStore>) -> Result<Option<Notifier>> {
+    let Some(notify) = &config.notify else { return Ok(None) };
+    let system = installation.system();
+    let receiver = notify.receiver(notify::secret(config.notify_secret.as_ref(), installation)?, system)?;
+    let choice = notify.choice.clone();
+    Ok(Some(Notifier::open(Arc::clone(store), choice, receiver, notify.attempts, system).await?))
 }
 
 async fn api(

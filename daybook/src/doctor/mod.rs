@@ -2,6 +2,7 @@
 
 mod folder;
 mod log;
+mod notices;
 
 use crate::config::Config;
 use crate::installation::Installation;
@@ -73,6 +74,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.push(folder::key(&installation));
     findings.push(folder::api_keys(&installation));
     findings.extend(folder::store(&installation).await);
+    findings.extend(notices::all(config, &installation).await);
     findings.extend(log::all(&installation).await);
     findings
 }

@@ -12,6 +12,7 @@ mod faults;
 mod house;
 mod kills;
 mod month;
+mod notices;
 mod octokit;
 mod power;
 mod retention;

@@ -25,6 +25,7 @@ mod gateway_hostile;
 mod hostile;
 mod idempotency;
 mod limits;
+mod notices;
 mod paging;
 mod problems;
 mod random;

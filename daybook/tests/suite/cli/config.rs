@@ -59,6 +59,20 @@ fn a_wrong_value_is_named_with_a_right_one() {
     let jwt = ["--listen", "127.0.0.1:0", "--jwt-issuer", "https://i.example", "--jwt-audience", "web", "--jwt-jwks"];
     check_flags(&[&jwt[..], &["/nowhere/jwks.json"]].concat(), "cannot read the JWKS /nowhere/jwks.json");
     check_flags(&[&jwt[..], &["http://i.example/jwks"]].concat(), "write an https URL or the name of a file");
+    check_flags(
+        &["--notify-url", "hooks.example.org"],
+        "notify-url: must be such as https://hooks.example.org/daybook",
+    );
+    check_flags(&["--notify-events", "task.created"], "notify-events is nothing without notify-url");
+    let notify = ["--notify-url", "https://hooks.example.org"];
+    for (flag, value, reason) in [
+        ("--notify-events", "task.complete", "\"task.complete\" is no type of event"),
+        ("--notify-attempts", "0", "notify-attempts must be at least 1"),
+        ("--notify-timeout", "2m", "write 500ms, 5s or 1m"),
+        ("--notify-secret", "s3cret", "notify-secret must be whsec_ and base64"),
+    ] {
+        check_flags(&[&notify[..], &[flag, value]].concat(), reason);
+    }
     for origin in ["*", "nonsense", "https://*.example.org", "https://a.example/", "https://", "https://A.example"] {
         check_flags(&["--listen", "127.0.0.1:0", "--cors-origins", origin], "such as https://app.example.org");
     }
@@ -119,6 +133,8 @@ fn every_setting_may_stand_in_the_file() {
         "data = {:?}\nlog = \"warn\"\nlisten = \"127.0.0.1:0\"\nenvironment = \"test\"\nbase-path = \"/v1\"\n\
          cors-origins = [\"https://a.example\"]\napi-keys = [\"a:alpha:{}\"]\nrequire-if-match = true\nclient-caching = true\nmask = [\"zip\"]\n\
          max-connections = 100\nmax-requests = 10\n\
+         notify-url = \"http://127.0.0.1:9/\"\nnotify-events = [\"user.*\"]\nnotify-timeout = \"1s\"\n\
+         notify-attempts = 3\nnotify-secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n\
          relay-every = \"50ms\"\ncompact-every = \"1h\"\nmemory = \"64MiB\"\nmax-line = \"1MiB\"\n",
         place.data(),
         event::sha256_hex(b"secret"),

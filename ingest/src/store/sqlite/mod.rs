@@ -35,7 +35,7 @@ use crate::receipt::Receipt;
 
 #[cfg(feature = "bench")]
 pub use member::compress as compress_member;
-pub use outbox::{Batch, REPLAYED};
+pub use outbox::{Batch, Extent, REPLAYED};
 pub use reader::SqliteReader;
 pub use retention::{Due, Holding, Removal};
 pub use soundness::Soundness;

@@ -4,13 +4,24 @@ use event::{Event, EventId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::commit::{Outcome, Work};
-use super::retention::{self, REMOVED_ID};
+use super::retention::{self, Holding, REMOVED_ID};
 use super::{SqliteReader, SqliteStore, member, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{EntityRef, Stored};
 
 /// Stands for a raw object's key where the batches were made of the raw log: it has their events already.
 pub const REPLAYED: &str = "replayed";
+
+/// How far the log of a store reaches, in numbers of batches; 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The last batch.
+    pub last: i64,
+    /// The last from which events were removed that are no submissions.
+    pub events_removed_to: i64,
+    /// The last from which submissions were removed.
+    pub submissions_removed_to: i64,
+}
 
 /// One commit's lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +83,37 @@ impl SqliteReader {
             connection
                 .query_row("select coalesce(max(last_seq), 0) from objects", [], |row| row.get(0))
                 .map_err(read::failed)
+        })
+        .await
+    }
+
+    /// How far the log reaches.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn extent(&self) -> Result<Extent> {
+        self.read(|connection| {
+            let last = connection
+                .query_row("select coalesce(max(seq), 0) from batches", [], |row| row.get(0))
+                .map_err(read::failed)?;
+            Ok(Extent {
+                last,
+                events_removed_to: Holding::Events.removed_to(connection)?,
+                submissions_removed_to: Holding::Submissions.removed_to(connection)?,
+            })
+        })
+        .await
+    }
+
+    /// The last batch before the first that has this event or a later one; 0 if there is none.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn last_batch_before(&self, id: EventId) -> Result<i64> {
+        self.read(move |connection| {
+            let before = "select coalesce(max(seq), 0) from batches
+                          where seq < coalesce((select min(seq) from batches where last_id >= ?1), 9223372036854775807)";
+            connection.query_row(before, params![id.as_bytes()], |row| row.get(0)).map_err(read::failed)
         })
         .await
     }
