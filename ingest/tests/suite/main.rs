@@ -40,4 +40,5 @@ mod simulation;
 mod sqlite;
 mod tasks;
 mod tokens;
+mod uploads;
 mod users;
