@@ -24,6 +24,7 @@ mod gateway;
 mod gateway_hostile;
 mod hostile;
 mod idempotency;
+mod jwks;
 mod limits;
 mod notices;
 mod paging;
