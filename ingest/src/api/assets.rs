@@ -6,10 +6,9 @@ use event::key;
 use serde_json::{Map, Value, json};
 
 use super::dispatch::{Call, json_body, read};
-use super::entity::{ATTEMPTS, Decided, Kind};
+use super::entity::{ATTEMPTS, Decided, Kind, shown};
 use super::{Api, Finished, unavailable};
 use crate::assets::{GRANT_SECONDS, Place};
-use crate::http::conditional::{self, etag};
 use crate::http::{Answer, Problem, Received};
 use crate::record::{self, Record};
 use crate::store::{EntityRef, Stored};
@@ -80,7 +79,7 @@ impl Api {
         let done = self
             .change_entity(call, record, &ASSET, &entity, |asset: Option<&Asset>, expected| {
                 let change = asset::decide(asset, Command::Delete, expected, id, now)
-                    .map_err(|refusal| Problem::refusal(refusal, ASSET.what, expected.is_some()))?;
+                    .map_err(|refusal| ASSET.refused(refusal, expected))?;
                 Ok(Decided { change, unique: None })
             })
             .await;
@@ -147,12 +146,7 @@ impl Api {
 
     async fn shown(&self, call: &Call<'_>, view: View, asset: &Asset, state: &State) -> Result<Answer, Problem> {
         if view == View::Metadata {
-            let tag = etag(asset.version);
-            let answer = match conditional::is_known(call.received, &tag)? {
-                true => Answer::empty(304),
-                false => Answer::of(200, "application/json", state.as_str().to_owned()),
-            };
-            return Ok(answer.with("etag", tag));
+            return shown(call, asset.version, state.as_str().to_owned());
         }
         if asset.status == Status::Pending {
             return Err(Problem::conflict("The asset's content is not uploaded yet."));
@@ -216,7 +210,7 @@ pub(super) fn decide(
     record: &Record,
 ) -> Result<(Decided, Asset), Problem> {
     let change = asset::decide(current, command, expected, &entity.id, record.received_at())
-        .map_err(|refusal| Problem::refusal(refusal, ASSET.what, expected.is_some()))?;
+        .map_err(|refusal| ASSET.refused(refusal, expected))?;
     let asset = serde_json::from_str(change.state.as_str())
         .map_err(|_| Problem::internal("What was decided of the asset cannot be read."))?;
     Ok((Decided { change, unique: None }, asset))

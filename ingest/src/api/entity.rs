@@ -64,12 +64,17 @@ impl Kind {
 
     /// 404: there is none, or none any more.
     pub fn not_found(&self) -> Problem {
-        Problem::refusal(Refusal::NotFound, self.what, false)
+        self.refused(Refusal::NotFound, None)
     }
 
     /// 400: the fields are wrong.
     pub fn invalid(&self, errors: Vec<FieldError>) -> Problem {
-        Problem::refusal(Refusal::Invalid(errors), self.what, false)
+        self.refused(Refusal::Invalid(errors), None)
+    }
+
+    /// What was refused of a change, made for the version that `If-Match` names if it does.
+    pub fn refused(&self, refusal: Refusal, expected: Option<i64>) -> Problem {
+        Problem::refusal(refusal, self.what, expected.is_some())
     }
 
     /// 409: it changed each time that a change was tried.
@@ -176,12 +181,7 @@ impl Api {
         };
         let (version, state) = state.ok_or_else(|| kind.not_found())?;
         record.version(version);
-        let tag = etag(version);
-        let answer = match conditional::is_known(call.received, &tag)? {
-            true => Answer::empty(304),
-            false => Answer::of(200, "application/json", state),
-        };
-        Ok(read(answer.with("etag", tag)))
+        shown(call, version, state).map(read)
     }
 
     /// A page of the entities whose fields have these values.
@@ -202,4 +202,14 @@ impl Api {
         }
         Ok(read(page.answer(&items)))
     }
+}
+
+/// A state as an answer; 304 if the client has this version.
+pub(super) fn shown(call: &Call<'_>, version: i64, state: String) -> Result<Answer, Problem> {
+    let tag = etag(version);
+    let answer = match conditional::is_known(call.received, &tag)? {
+        true => Answer::empty(304),
+        false => Answer::of(200, "application/json", state),
+    };
+    Ok(answer.with("etag", tag))
 }

@@ -9,6 +9,7 @@ use super::{Api, Finished};
 use crate::http::Problem;
 use crate::http::route::uuid;
 use crate::record::Record;
+use crate::store::EntityRef;
 
 /// Tasks, as their routes know them.
 pub(super) const TASK: Kind =
@@ -22,7 +23,7 @@ impl Api {
         record.about(task::ENTITY, Some(&id), Operation::Create);
         let entity = TASK.entity(call, id);
         let change = task::decide(None, command, None, &entity.id, record.received_at())
-            .map_err(|refusal| Problem::refusal(refusal, TASK.what, false))?;
+            .map_err(|refusal| TASK.refused(refusal, None))?;
         let answer = TASK.made(self, call, 201, &entity.id, change.version, change.state.as_str())?;
         let decided = Decided { change, unique: None };
         let done = self.append_change(call, record, &entity, None, decided, answer).await?;
@@ -32,25 +33,25 @@ impl Api {
     pub(super) async fn update_task(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
         let entity = TASK.named(call, record, Operation::Update)?;
         let command = Command::parse_update(json_body(record)?).map_err(|errors| TASK.invalid(errors))?;
-        self.change_task(call, record, &entity.id, &command).await
+        self.change_task(call, record, &entity, &command).await
     }
 
     pub(super) async fn delete_task(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
         let entity = TASK.named(call, record, Operation::Delete)?;
-        self.change_task(call, record, &entity.id, &Command::Delete).await
+        self.change_task(call, record, &entity, &Command::Delete).await
     }
 
     async fn change_task(
         &self,
         call: &Call<'_>,
         record: &mut Record,
-        id: &str,
+        entity: &EntityRef,
         command: &Command,
     ) -> Result<Finished, Problem> {
-        let (entity, now) = (TASK.entity(call, id.to_owned()), record.received_at());
-        self.change_entity(call, record, &TASK, &entity, |task: Option<&Task>, expected| {
-            let change = task::decide(task, command.clone(), expected, id, now)
-                .map_err(|refusal| Problem::refusal(refusal, TASK.what, expected.is_some()))?;
+        let now = record.received_at();
+        self.change_entity(call, record, &TASK, entity, |task: Option<&Task>, expected| {
+            let change = task::decide(task, command.clone(), expected, &entity.id, now)
+                .map_err(|refusal| TASK.refused(refusal, expected))?;
             Ok(Decided { change, unique: None })
         })
         .await

@@ -8,7 +8,7 @@ use super::entity::{ATTEMPTS, Decided, Kind};
 use super::{Api, Finished, unavailable};
 use crate::http::Problem;
 use crate::record::Record;
-use crate::store::Unique;
+use crate::store::{EntityRef, Unique};
 
 /// Users, as their routes know them.
 pub(super) const USER: Kind = Kind { entity: user::ENTITY, what: "User", path: "/users", id };
@@ -43,24 +43,24 @@ impl Api {
     pub(super) async fn update_user(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
         let entity = USER.named(call, record, Operation::Update)?;
         let patch = Patch::parse(json_body(record)?).map_err(|errors| USER.invalid(errors))?;
-        self.change_user(call, record, &entity.id, &Command::Update(patch)).await
+        self.change_user(call, record, &entity, &Command::Update(patch)).await
     }
 
     pub(super) async fn delete_user(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
         let entity = USER.named(call, record, Operation::Delete)?;
-        self.change_user(call, record, &entity.id, &Command::Delete).await
+        self.change_user(call, record, &entity, &Command::Delete).await
     }
 
     async fn change_user(
         &self,
         call: &Call<'_>,
         record: &mut Record,
-        id: &str,
+        entity: &EntityRef,
         command: &Command,
     ) -> Result<Finished, Problem> {
-        let (entity, now) = (USER.entity(call, id.to_owned()), record.received_at());
-        self.change_entity(call, record, &USER, &entity, |user: Option<&User>, expected| {
-            decide(user, command.clone(), expected, id, now)
+        let now = record.received_at();
+        self.change_entity(call, record, &USER, entity, |user: Option<&User>, expected| {
+            decide(user, command.clone(), expected, &entity.id, now)
         })
         .await
     }
@@ -91,8 +91,8 @@ fn decide(
         Command::Update(patch) => patch.email.clone().or_else(|| before.clone()),
         Command::Delete => None,
     };
-    let change = user::decide(current, command, expected, id, now)
-        .map_err(|refusal| Problem::refusal(refusal, USER.what, expected.is_some()))?;
+    let change =
+        user::decide(current, command, expected, id, now).map_err(|refusal| USER.refused(refusal, expected))?;
     Ok(Decided { change, unique: Some(Unique { field: user::UNIQUE, taken, left: before }) })
 }
 

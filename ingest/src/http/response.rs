@@ -110,17 +110,18 @@ impl Response {
     /// 503: the event could not be made durable. `problem` says whether anything may have changed.
     #[must_use]
     pub fn unrecorded(problem: &super::Problem, request_id: &str, instance: &str) -> Self {
-        let mut answer = problem.to_answer(request_id, instance);
-        answer.status = 503;
-        Self { answer, event_id: None }
+        Self::without_event(503, problem, request_id, instance)
     }
 
     /// 429 to one of a flood, of which so much is recorded that this one is only counted. Nothing has changed.
     #[must_use]
     pub fn of_flood(problem: &super::Problem, request_id: &str, instance: &str) -> Self {
-        let mut answer = problem.to_answer(request_id, instance);
-        answer.status = 429;
-        Self { answer, event_id: None }
+        Self::without_event(429, problem, request_id, instance)
+    }
+
+    /// The status is no other, whatever the problem is: no answer that says that something was done is without an event.
+    fn without_event(status: u16, problem: &super::Problem, request_id: &str, instance: &str) -> Self {
+        Self { answer: Answer { status, ..problem.to_answer(request_id, instance) }, event_id: None }
     }
 
     /// The event that records the request; `None` if it could not be recorded.
