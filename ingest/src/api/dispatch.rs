@@ -60,8 +60,9 @@ impl Api {
             return Ok(self.options(received, &matched));
         }
         let Some(route) = matched.route else {
-            let detail = format!("This path takes {}.", matched.allow);
-            return Err(Problem::method_not_allowed(detail).with("allow", matched.allow));
+            let allow = matched.allow();
+            let detail = format!("This path takes {allow}.");
+            return Err(Problem::method_not_allowed(detail).with("allow", allow));
         };
         let identity = if route.is_open() { identity.unwrap_or_else(|_| Identity::anonymous()) } else { identity? };
         identity.may_use(route)?;
@@ -192,9 +193,10 @@ impl Api {
     }
 
     fn options(&self, received: &Received, matched: &Matched) -> Finished {
-        let mut answer = Answer::empty(204).with("allow", matched.allow.clone());
+        let allow = matched.allow();
+        let mut answer = Answer::empty(204).with("allow", allow.clone());
         if cors::is_preflight(received) {
-            answer.headers.extend(cors::preflight(received, &self.settings.cors_origins, &matched.allow));
+            answer.headers.extend(cors::preflight(received, &self.settings.cors_origins, &allow));
         }
         read(answer)
     }

@@ -23,6 +23,7 @@ use event::redact::Redactor;
 use event::{Event, EventId, EventIds};
 use futures::FutureExt;
 
+use self::document::Documents;
 use crate::assets::AssetStore;
 use crate::error::{Error, ErrorKind};
 use crate::http::auth::{Credentials, Gate};
@@ -77,6 +78,7 @@ pub struct Api {
     sink: Arc<dyn EventSink>,
     assets: Arc<dyn AssetStore>,
     queries: Option<QueryFn>,
+    documents: Documents,
     health: Option<HealthFn>,
 }
 
@@ -127,6 +129,7 @@ impl Api {
             sink: parts.sink,
             assets: parts.assets,
             queries: parts.queries,
+            documents: Documents::default(),
             health: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::problem::Problem;
 use super::request::Received;
+use super::response::Answer;
 
 /// What `If-Match` and `If-None-Match` match: `*`, or entity tags separated by commas.
 pub const PATTERN: &str =
@@ -59,6 +60,16 @@ pub fn is_known(received: &Received, etag: &str) -> Result<bool, Problem> {
         Some(Tags::Any) => true,
         Some(Tags::List(list)) => list.iter().any(|tag| tag.opaque == etag),
     })
+}
+
+/// An answer with its entity tag; 304 without a body if the client has it.
+///
+/// # Errors
+/// As [`is_known`].
+pub fn unless_known(received: &Received, tag: impl Into<String>, answer: Answer) -> Result<Answer, Problem> {
+    let tag = tag.into();
+    let answer = if is_known(received, &tag)? { Answer::empty(304) } else { answer };
+    Ok(answer.with("etag", tag))
 }
 
 enum Tags<'a> {

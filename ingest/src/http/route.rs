@@ -134,8 +134,26 @@ pub struct Matched {
     pub route: Option<Route>,
     /// The path's one parameter, decoded; empty if it has none, or if it does not decode to UTF-8.
     pub parameter: String,
+}
+
+impl Matched {
     /// Methods that the path has, for `Allow`.
-    pub allow: String,
+    pub fn allow(&self) -> String {
+        let mut allow = vec!["OPTIONS"];
+        for route in at(self.template) {
+            allow.push(route.parts().0);
+            if route.parts().0 == "GET" {
+                allow.push("HEAD");
+            }
+        }
+        allow.sort_unstable();
+        allow.join(", ")
+    }
+}
+
+/// The routes of a template.
+fn at(template: &str) -> impl Iterator<Item = Route> {
+    Route::ALL.iter().copied().filter(move |route| route.template() == template)
 }
 
 /// Finds the route of a path as received. `HEAD` is `GET` without a body.
@@ -149,19 +167,9 @@ pub fn find(method: &str, path: &str, base_path: &str) -> Result<Matched, Proble
     let template = *found.value;
     let parameter = found.params.iter().next().map_or("", |(_, value)| value);
     let parameter = percent_decode_str(parameter).decode_utf8().map(String::from).unwrap_or_default();
-    let here: Vec<Route> = Route::ALL.iter().copied().filter(|route| route.template() == template).collect();
     let method = if method == "HEAD" { "GET" } else { method };
-    let mut allow: Vec<&str> = Vec::new();
-    for route in &here {
-        allow.push(route.parts().0);
-        if route.parts().0 == "GET" {
-            allow.push("HEAD");
-        }
-    }
-    allow.push("OPTIONS");
-    allow.sort_unstable();
-    let route = here.into_iter().find(|route| route.parts().0 == method);
-    Ok(Matched { template, route, parameter, allow: allow.join(", ") })
+    let route = at(template).find(|route| route.parts().0 == method);
+    Ok(Matched { template, route, parameter })
 }
 
 fn table() -> &'static matchit::Router<&'static str> {
@@ -252,8 +260,8 @@ mod tests {
 
     #[test]
     fn says_what_is_allowed() {
-        assert_eq!(find("PATCH", "/tasks/x", "").unwrap().allow, "DELETE, GET, HEAD, OPTIONS, PUT");
-        assert_eq!(find("GET", "/tasks", "").unwrap().allow, "GET, HEAD, OPTIONS, POST");
+        assert_eq!(find("PATCH", "/tasks/x", "").unwrap().allow(), "DELETE, GET, HEAD, OPTIONS, PUT");
+        assert_eq!(find("GET", "/tasks", "").unwrap().allow(), "GET, HEAD, OPTIONS, POST");
     }
 
     #[test]
