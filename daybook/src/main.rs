@@ -22,6 +22,7 @@ mod replay;
 mod sql;
 mod terminal;
 mod verify;
+mod zone;
 
 use std::process::ExitCode;
 

@@ -5,17 +5,18 @@ use std::io::Write;
 use comfy_table::{Cell as TableCell, CellAlignment, ContentArrangement, Table, presets};
 use query::{Cell, CellKind, Rows, format};
 
-use crate::cli::Format;
+use crate::cli::{Format, OutputArgs};
 use crate::failure::{Failure, Result};
 use crate::terminal::{escape, escape_json};
+use crate::zone::Zone;
 
 /// Prints an answer.
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn print_rows(name: &str, rows: &Rows, how: Format) -> Result<()> {
-    match how {
-        Format::Table => print(table_of(rows).to_string().as_bytes())?,
+pub fn print_rows(name: &str, rows: &Rows, how: OutputArgs) -> Result<()> {
+    match how.format() {
+        Format::Table => print(table_of(rows, how.zone).to_string().as_bytes())?,
         Format::Json => return print(&tame(format::json(name, rows)?)),
         Format::Ndjson => return print(&tame(format::ndjson(rows)?)),
         Format::Csv => return print(&format::csv(rows)),
@@ -66,11 +67,11 @@ pub fn table(head: &[&str]) -> Table {
     table
 }
 
-fn table_of(rows: &Rows) -> Table {
+fn table_of(rows: &Rows, zone: Zone) -> Table {
     let names: Vec<&str> = rows.columns.iter().map(|column| column.name.as_str()).collect();
     let mut table = table(&names);
     for row in &rows.rows {
-        table.add_row(row.iter().map(|cell| TableCell::new(escape(&text(cell)))));
+        table.add_row(row.iter().map(|cell| TableCell::new(escape(&text(cell, zone)))));
     }
     for (index, column) in rows.columns.iter().enumerate() {
         if matches!(column.kind, CellKind::Int | CellKind::Float)
@@ -82,14 +83,14 @@ fn table_of(rows: &Rows) -> Table {
     table
 }
 
-/// A cell for people: times to the second, floats to the thousandth.
-pub fn text(cell: &Cell) -> String {
+/// A cell for people: times to the second by their clock, floats to the thousandth.
+pub fn text(cell: &Cell, zone: Zone) -> String {
     match cell {
         Cell::Null => "–".to_owned(),
         Cell::Text(text) => text.clone(),
         Cell::Int(number) => number.to_string(),
         Cell::Float(number) => format!("{number:.3}"),
         Cell::Bool(value) => value.to_string(),
-        Cell::Timestamp(time) => time.to_seconds_string(),
+        Cell::Timestamp(time) => zone.seconds(*time),
     }
 }

@@ -56,6 +56,21 @@ impl Timestamp {
             .ok_or_else(|| format!("expected a UTC time such as 2026-11-20T09:30:26.123456Z, found {text:.64}"))
     }
 
+    /// Reads what [`Self::parse`] reads, with any offset from UTC in the place of `Z`: what people write and are shown.
+    ///
+    /// # Errors
+    /// Any other shape.
+    pub fn parse_with_offset(text: &str) -> Result<Self, String> {
+        let (body, offset) = text.char_indices().nth_back(5).map_or((text, ""), |(at, _)| text.split_at(at));
+        let moved = || {
+            let offset = Some(offset).filter(|offset| offset.as_bytes().get(3) == Some(&b':'))?;
+            let seconds = i64::from(offset.parse::<chrono::FixedOffset>().ok()?.local_minus_utc());
+            let micros = read(format!("{body}Z").as_bytes())?.0 - seconds * 1_000_000;
+            RANGE.contains(&micros).then_some(Self(micros))
+        };
+        Self::parse(text).or_else(|refusal| moved().ok_or(refusal))
+    }
+
     /// `2026-11-20T09:30:26Z`: to the second, as answers show it.
     pub fn to_seconds_string(self) -> String {
         let text = self.to_string();

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use query::named::TimeExpression;
 
 pub use self::import::{ImportArgs, LogFormat};
 pub use self::keys::{KeysArgs, KeysCommand, KeysCreateArgs, KeysListArgs, KeysRevokeArgs};
@@ -25,6 +26,7 @@ pub use self::read::{ExportArgs, ExportFormat, ExportWhat, TailArgs};
 pub use self::settings::Settings;
 pub use self::sql::{SqlArgs, SqlChildArgs, SqlLimits};
 use crate::cost::Frontend;
+use crate::zone::Zone;
 
 /// An API whose database is its request log.
 #[derive(Debug, Parser)]
@@ -118,9 +120,15 @@ pub struct OutputArgs {
     /// The same as --format json
     #[arg(long)]
     json: bool,
+    /// The zone of times in tables: utc, local, or a name such as Europe/Berlin; all other forms have UTC
+    #[arg(long, env = "DAYBOOK_ZONE", value_name = "ZONE", default_value = "utc")]
+    pub zone: Zone,
 }
 
 impl OutputArgs {
+    /// What is shown to people who asked for nothing.
+    pub const TABLE: Self = Self { format: Format::Table, json: false, zone: Zone::UTC };
+
     /// The form that is wanted.
     pub fn format(self) -> Format {
         if self.json { Format::Json } else { self.format }
@@ -231,9 +239,9 @@ pub struct ShowArgs {
     /// The entity.
     #[command(flatten)]
     pub entity: EntityArgs,
-    /// As it was at this time (UTC)
-    #[arg(long, value_name = "TIME", conflicts_with = "at_version")]
-    pub as_of: Option<String>,
+    /// As it was at this time, such as 2026-11-20T09:30:26Z, 2026-11-20T10:30:26+01:00 or 'now - 1h'
+    #[arg(long, value_name = "TIME", conflicts_with = "at_version", value_parser = TimeExpression::parse)]
+    pub as_of: Option<TimeExpression>,
     /// As it was after this version
     #[arg(long = "version", id = "at_version", value_name = "N")]
     pub at_version: Option<i64>,

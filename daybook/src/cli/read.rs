@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use query::named::TimeExpression;
+
+use crate::zone::Zone;
 
 /// Arguments of `tail`.
 #[derive(Debug, Args)]
@@ -43,6 +46,9 @@ pub struct TailArgs {
     /// Print the events themselves, one a line
     #[arg(long)]
     pub json: bool,
+    /// The zone of the times: utc, local, or a name such as Europe/Berlin; --json has UTC
+    #[arg(long, env = "DAYBOOK_ZONE", value_name = "ZONE", default_value = "utc")]
+    pub zone: Zone,
 }
 
 fn lines(text: &str) -> Result<usize, String> {
@@ -87,12 +93,12 @@ Examples:
 pub struct ExportArgs {
     /// What to export
     pub what: ExportWhat,
-    /// Events from this day or time on (UTC)
-    #[arg(long, value_name = "TIME")]
-    pub from: Option<String>,
-    /// Events before this day or time (UTC)
-    #[arg(long, value_name = "TIME")]
-    pub to: Option<String>,
+    /// Events from this day (UTC) or time on, such as 2026-11-01, 2026-11-01T00:00:00+01:00 or 'now - 1h'
+    #[arg(long, value_name = "TIME", value_parser = TimeExpression::parse)]
+    pub from: Option<TimeExpression>,
+    /// Events before this day (UTC) or time
+    #[arg(long, value_name = "TIME", value_parser = TimeExpression::parse)]
+    pub to: Option<TimeExpression>,
     /// What it looks like
     #[arg(long, default_value = "ndjson")]
     pub format: ExportFormat,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Format, OutputArgs};
+use super::OutputArgs;
 
 /// What one statement may take.
 #[derive(Debug, Clone, Args)]
@@ -47,7 +47,7 @@ pub struct SqlChildArgs {
     /// Its bounds.
     #[command(flatten)]
     pub limits: SqlLimits,
-    /// The answer's form
-    #[arg(long, default_value = "table")]
-    pub format: Format,
+    /// The answer's form.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }

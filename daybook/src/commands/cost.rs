@@ -16,7 +16,7 @@ pub fn run(args: &CostArgs) -> Result<ExitCode> {
     let bill = bill(&workload(args), &Measured::load()?, &prices);
     match args.output.format() {
         Format::Table => print(text(&bill, &prices).as_bytes())?,
-        format => print_rows("cost", &rows(&bill), format)?,
+        _ => print_rows("cost", &rows(&bill), args.output)?,
     }
     Ok(ExitCode::SUCCESS)
 }

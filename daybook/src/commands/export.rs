@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
-use event::Timestamp;
 use futures::TryStreamExt;
 use ingest::store::{EntityRef, Stored};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use query::named::TimeExpression;
 
 use crate::cli::{ExportArgs, ExportFormat, ExportWhat};
 use crate::config::Config;
@@ -53,7 +53,8 @@ pub async fn run(config: &Config, args: &ExportArgs) -> Result<ExitCode> {
 
 /// Events by their time, from (inclusive) to (exclusive). Days come in order; within a day, file by file.
 async fn events(place: &Place, args: &ExportArgs, sink: &mut Sink) -> Result<u64> {
-    let (from, to) = (time(args.from.as_deref(), i64::MIN)?, time(args.to.as_deref(), i64::MAX)?);
+    let micros = |time: TimeExpression| time.at(place.now()).micros();
+    let (from, to) = (args.from.map_or(i64::MIN, micros), args.to.map_or(i64::MAX, micros));
     let table = place.lake().await?.load().await?;
     let tail = compactor::tail(&table, &place.raw(), place.now(), compactor::Limits::default()).await?;
     let wanted = |day: i32| (i64::from(day) + 1) * DAY > from && i64::from(day) * DAY < to;
@@ -77,12 +78,6 @@ fn between(batch: &RecordBatch, from: i64, to: i64) -> Result<RecordBatch> {
     let times: &TimestampMicrosecondArray = times.ok_or_else(|| Failure::new("the table has no column received_at"))?;
     let wanted: BooleanArray = times.iter().map(|at| Some(at.is_some_and(|at| at >= from && at < to))).collect();
     arrow::compute::filter_record_batch(batch, &wanted).map_err(Failure::while_("choose rows"))
-}
-
-fn time(text: Option<&str>, default: i64) -> Result<i64> {
-    let Some(text) = text else { return Ok(default) };
-    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    Timestamp::parse(&whole).map(Timestamp::micros).map_err(Failure::new)
 }
 
 /// The entities as the store has them now, in the order of tenant, kind and id.

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::output::{print, print_rows};
 use crate::place::Place;
+use crate::zone::Zone;
 
 /// What the terminal shows of each change; the other forms have all columns.
 pub const SHOWN: &[&str] = &["entity_version", "received_at", "event_type", "changed_by", "event_data"];
@@ -17,7 +18,7 @@ pub const SHOWN: &[&str] = &["entity_version", "received_at", "event_type", "cha
 pub async fn run(config: &Config, args: &HistoryArgs) -> Result<ExitCode> {
     let rows = changes(&Place::of(config).await?, &args.entity).await?;
     let rows = if args.output.format() == Format::Table { only(rows, SHOWN) } else { rows };
-    print_rows("entity_history", &rows, args.output.format())?;
+    print_rows("entity_history", &rows, args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -31,7 +32,8 @@ pub async fn changes(place: &Place, entity: &EntityArgs) -> Result<Rows> {
     let scope = Scope { now: place.now(), tenant: entity.tenant.clone() };
     let rows = place.ask(named::find("entity_history")?, &given, &scope).await?;
     let EntityArgs { kind, id, .. } = entity;
-    let mut tenants: Vec<String> = column(&rows, "tenant").map(crate::output::text).collect();
+    let mut tenants: Vec<String> =
+        column(&rows, "tenant").map(|tenant| crate::output::text(tenant, Zone::UTC)).collect();
     tenants.dedup();
     match tenants.as_slice() {
         [] => {

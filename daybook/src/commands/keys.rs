@@ -64,7 +64,7 @@ async fn list(keyring: &Keyring, args: &KeysListArgs, now: Timestamp) -> Result<
     ];
     let columns = columns.into_iter().map(|(name, kind)| RowColumn { name: name.to_owned(), kind }).collect();
     let rows = keyring.all().await?.iter().map(|key| row(key, now)).collect();
-    print_rows("keys", &Rows { columns, rows, truncated: false, bytes_read: 0, cost_usd: None }, args.output.format())
+    print_rows("keys", &Rows { columns, rows, truncated: false, bytes_read: 0, cost_usd: None }, args.output)
 }
 
 fn row(key: &ApiKey, now: Timestamp) -> Vec<Cell> {

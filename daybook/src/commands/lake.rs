@@ -15,6 +15,7 @@ use crate::failure::Result;
 use crate::output::{print, print_rows, table};
 use crate::place::Place;
 use crate::terminal::escape;
+use crate::zone::Zone;
 
 /// What is known at one moment.
 struct Glance {
@@ -32,15 +33,15 @@ pub async fn run(config: &Config, args: &LakeArgs) -> Result<ExitCode> {
     let earlier = if args.all { 0 } else { glance.facts.days.len().saturating_sub(args.days) };
     let days = &glance.facts.days[earlier..];
     match args.output.format() {
-        Format::Table => print(format!("{}{}", glance.text(), text_of_days(days, earlier)).as_bytes())?,
+        Format::Table => print(format!("{}{}", glance.text(args.output.zone), text_of_days(days, earlier)).as_bytes())?,
         Format::Json => print(format!("{}\n", glance.json(days)).as_bytes())?,
-        format => print_rows("lake", &rows_of_days(days, earlier), format)?,
+        _ => print_rows("lake", &rows_of_days(days, earlier), args.output)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 impl Glance {
-    fn text(&self) -> String {
+    fn text(&self, zone: Zone) -> String {
         let Self { facts, pending, now } = self;
         let counts = facts.counts;
         let mut lines = vec![
@@ -48,7 +49,7 @@ impl Glance {
             (
                 "snapshots",
                 match facts.newest {
-                    Some(newest) => format!("{}, the newest of {}", facts.snapshots, newest.to_seconds_string()),
+                    Some(newest) => format!("{}, the newest of {}", facts.snapshots, zone.seconds(newest)),
                     None => "none yet".to_owned(),
                 },
             ),

@@ -63,7 +63,7 @@ fn list(letters: &Letters, args: &NoticesListArgs) -> Result<ExitCode> {
     };
     let rows = letters.read()?.into_iter().map(row).collect();
     let rows = Rows { columns, rows, truncated: false, bytes_read: 0, cost_usd: None };
-    print_rows("notices", &rows, args.output.format())?;
+    print_rows("notices", &rows, args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 

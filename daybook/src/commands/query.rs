@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use query::format::timed_json;
 use query::{Cell, CellKind, NamedQuery, RowColumn, Rows, Scope, named};
 
-use crate::cli::{Format, QueryArgs};
+use crate::cli::{Format, OutputArgs, QueryArgs};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::output::{print, print_rows, table};
@@ -19,7 +19,7 @@ use crate::terminal::{escape, escape_json};
 /// Lists the queries, or runs one.
 pub async fn run(config: &Config, args: &QueryArgs) -> Result<ExitCode> {
     let Some(name) = args.name.as_deref().filter(|_| !args.list) else {
-        list(args.output.format())?;
+        list(args.output)?;
         return Ok(ExitCode::SUCCESS);
     };
     let query = named::find(name)?;
@@ -30,23 +30,23 @@ pub async fn run(config: &Config, args: &QueryArgs) -> Result<ExitCode> {
     let begun = monotonic();
     let rows = place.ask(query, &given, &scope).await?;
     let elapsed = Duration::from_micros(monotonic().saturating_sub(begun));
-    show(query, &rows, elapsed, args.output.format())?;
+    show(query, &rows, elapsed, args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the answer, and what it took: in the JSON, below the table, beside rows for programs on the terminal alone.
-fn show(query: &NamedQuery, rows: &Rows, elapsed: Duration, format: Format) -> Result<()> {
-    match format {
+fn show(query: &NamedQuery, rows: &Rows, elapsed: Duration, how: OutputArgs) -> Result<()> {
+    match how.format() {
         Format::Json => {
             print(escape_json(&String::from_utf8_lossy(&timed_json(query.name, rows, elapsed)?)).as_bytes())
         }
         Format::Table => {
             print(format!("{}\n", escape(query.question)).as_bytes())?;
-            print_rows(query.name, rows, format)?;
+            print_rows(query.name, rows, how)?;
             print(format!("{}\n", took(rows, elapsed)).as_bytes())
         }
         Format::Ndjson | Format::Csv => {
-            print_rows(query.name, rows, format)?;
+            print_rows(query.name, rows, how)?;
             let mut notes = std::io::stderr().lock();
             if notes.is_terminal() {
                 // Whoever cannot be told this has the answer all the same.
@@ -69,11 +69,11 @@ fn pair(param: &str) -> Result<(String, String)> {
     pair.ok_or_else(|| Failure::new(format!("--param {param:?} must be NAME=VALUE, such as from='now - 1h'")))
 }
 
-fn list(format: Format) -> Result<()> {
-    match format {
+fn list(how: OutputArgs) -> Result<()> {
+    match how.format() {
         Format::Table => {}
         Format::Json => return print(format!("{}\n", listing()).as_bytes()),
-        Format::Ndjson | Format::Csv => return print_rows("queries", &listed(), format),
+        Format::Ndjson | Format::Csv => return print_rows("queries", &listed(), how),
     }
     let mut queries = table(&["name", "question", "parameters (* required)"]);
     for query in named::all() {

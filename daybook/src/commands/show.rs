@@ -13,8 +13,9 @@ use crate::place::Place;
 
 /// Prints the state now, as of a time, or after a version.
 pub async fn run(config: &Config, args: &ShowArgs) -> Result<ExitCode> {
-    let time = args.as_of.as_deref().map(moment).transpose()?;
-    let rows = changes(&Place::of(config).await?, &args.entity).await?;
+    let place = Place::of(config).await?;
+    let time = args.as_of.map(|time| time.at(place.now()));
+    let rows = changes(&place, &args.entity).await?;
     let (kind, id) = (&args.entity.kind, &args.entity.id);
     let state = state_at(&rows, time, args.at_version).ok_or_else(|| {
         let absence = if time.is_none() && args.at_version.is_none() { "was removed" } else { "was not there then" };
@@ -22,10 +23,6 @@ pub async fn run(config: &Config, args: &ShowArgs) -> Result<ExitCode> {
     })?;
     print_json(&state)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn moment(text: &str) -> Result<Timestamp> {
-    Timestamp::parse(text).map_err(|reason| Failure::new(format!("--as-of: {reason}")))
 }
 
 /// The state of the highest version up to a time or a version; none if that is a deletion.

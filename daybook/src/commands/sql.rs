@@ -24,7 +24,7 @@ pub async fn run(config: &Config, args: &SqlArgs) -> Result<ExitCode> {
     let installation = Installation::existing(&config.data, ingest::System::real()).await?;
     // The table is made here: the process that runs the statement only reads.
     installation.lake().await?.load().await?;
-    let asker = Asker::new(installation.folder().to_owned(), args.limits.clone(), args.output.format())?;
+    let asker = Asker::new(installation.folder().to_owned(), args.limits.clone(), args.output)?;
     let statement = match &args.statement {
         Some(statement) => statement.clone(),
         None if std::io::stdin().is_terminal() => {

@@ -152,10 +152,9 @@ fn show(event: &Event, args: &TailArgs, colour: bool) -> Result<()> {
         (true, status @ 400..) => (format!("\u{1b}[33m{status:03}"), "\u{1b}[0m"),
         (true, status) => (format!("\u{1b}[32m{status:03}"), "\u{1b}[0m"),
     };
-    let at = event.received_at.to_string();
     let line = format!(
-        "{}Z {status}{after} {:<7} {} {:.1} ms {} {} {}\n",
-        &at[..23],
+        "{} {status}{after} {:<7} {} {:.1} ms {} {} {}\n",
+        args.zone.millis(event.received_at),
         event.method,
         escape(&format!("{}{query}", event.path)),
         event.duration_ms,
@@ -191,6 +190,7 @@ impl TailArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zone::Zone;
 
     fn args() -> TailArgs {
         TailArgs {
@@ -204,6 +204,7 @@ mod tests {
             tenant: None,
             event_type: None,
             json: false,
+            zone: Zone::UTC,
         }
     }
 

@@ -27,11 +27,10 @@ pub async fn run(config: &Config, args: &VerifyArgs) -> Result<ExitCode> {
         #[cfg(feature = "aws")]
         Place::Aws(deployment) => crate::aws::verify(&deployment, depth, args.repair).await?,
     };
-    let format = args.output.format();
-    match format {
+    match args.output.format() {
         Format::Table => print(format!("{}\n", text(&report)).as_bytes())?,
         Format::Json => print(format!("{}\n", json(&report)).as_bytes())?,
-        Format::Ndjson | Format::Csv => print_rows("verify", &rows(&report), format)?,
+        Format::Ndjson | Format::Csv => print_rows("verify", &rows(&report), args.output)?,
     }
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

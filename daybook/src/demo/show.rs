@@ -7,7 +7,7 @@ use query::{Cell, Rows, Scope, named};
 
 use super::client::{Client, Outgoing};
 use super::ledger::Ledger;
-use crate::cli::{EntityArgs, Format};
+use crate::cli::{EntityArgs, OutputArgs};
 use crate::commands::history::{SHOWN, changes, column, only, print_json};
 use crate::commands::show::state_at;
 use crate::failure::{Failure, Result};
@@ -48,7 +48,7 @@ pub async fn questions(installation: &Installation) -> Result<()> {
         let given: Vec<_> = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let rows = questions.run(query, &given, &Scope::operator(now)).await?;
         print(format!("\n{} (daybook query {name} --data {data})\n", escape(query.question)).as_bytes())?;
-        print_rows(name, &rows, Format::Table)?;
+        print_rows(name, &rows, OutputArgs::TABLE)?;
     }
     Ok(())
 }
@@ -60,7 +60,7 @@ pub async fn task(installation: &Installation, ledger: &Ledger) -> Result<()> {
     let rows = changes(&Place::Folder(installation.clone()), &entity).await?;
     let data = installation.folder().display();
     print(format!("  daybook history task {id} --data {data}\n").as_bytes())?;
-    print_rows("entity_history", &only(first(&rows, 8), SHOWN), Format::Table)?;
+    print_rows("entity_history", &only(first(&rows, 8), SHOWN), OutputArgs::TABLE)?;
     let half_way = column(&rows, "received_at").nth(rows.rows.len() / 2);
     let Some(Cell::Timestamp(time)) = half_way else { return Ok(()) };
     print(format!("\n  daybook show task {id} --as-of {time} --data {data}\n").as_bytes())?;

@@ -28,6 +28,6 @@ pub async fn run(config: &Config, args: &SqlChildArgs) -> Result<ExitCode> {
     let mut statement = String::new();
     std::io::stdin().take(LONGEST).read_to_string(&mut statement).map_err(Failure::while_("read the statement"))?;
     let rows = engine.select(&Select::parse(&statement)?).await?;
-    print_rows("sql", &rows, args.format)?;
+    print_rows("sql", &rows, args.output)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -19,7 +19,7 @@ use query::local::Snapshot;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
-use crate::cli::{Format, SqlLimits};
+use crate::cli::{OutputArgs, SqlLimits};
 use crate::failure::{Failure, Result};
 
 /// More than this no answer is passed on, bytes.
@@ -43,7 +43,7 @@ pub struct Asker {
     program: PathBuf,
     data: PathBuf,
     limits: SqlLimits,
-    format: Format,
+    output: OutputArgs,
 }
 
 impl Asker {
@@ -51,9 +51,9 @@ impl Asker {
     ///
     /// # Errors
     /// The program cannot be found again.
-    pub fn new(data: PathBuf, limits: SqlLimits, format: Format) -> Result<Self> {
+    pub fn new(data: PathBuf, limits: SqlLimits, output: OutputArgs) -> Result<Self> {
         let program = std::env::current_exe().map_err(Failure::while_("find this program"))?;
-        Ok(Self { program, data, limits, format })
+        Ok(Self { program, data, limits, output })
     }
 
     /// The answer to a statement, in its form.
@@ -80,7 +80,9 @@ impl Asker {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(["--log", "error", "--data"]).arg(&self.data).arg("sql-child");
-        command.args(["--format", self.format.name(), "--rows", &self.limits.rows.to_string()]);
+        command.args(["--format", self.output.format().name(), "--rows", &self.limits.rows.to_string()]);
+        // By name: what is local is known here, where files may be read.
+        command.args(["--zone", &self.output.zone.to_string()]);
         command.args(["--timeout", &humantime::format_duration(self.limits.timeout).to_string()]);
         command.args(["--query-memory", &self.limits.query_memory.as_u64().to_string()]);
         command.env_clear().current_dir("/").kill_on_drop(true);

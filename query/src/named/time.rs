@@ -34,7 +34,7 @@ impl Unit {
 /// An instant that may depend on now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeExpression {
-    /// `2026-11-20T09:30:26Z` or `2026-11-20`, which is its first moment.
+    /// `2026-11-20T09:30:26Z`, `2026-11-20T10:30:26+01:00`, or `2026-11-20`, which is its first moment in UTC.
     At(Timestamp),
     /// `now`, `now - 24h`, `now + 5m`: that many units after now.
     FromNow(i64, Unit),
@@ -51,8 +51,10 @@ impl TimeExpression {
         if let Some(rest) = text.strip_prefix("now") {
             return Self::parse_offset(rest.trim()).ok_or_else(refused);
         }
-        let parsed =
-            if text.len() == 10 { Timestamp::parse(&format!("{text}T00:00:00Z")) } else { Timestamp::parse(text) };
+        let parsed = match text.len() {
+            10 => Timestamp::parse(&format!("{text}T00:00:00Z")),
+            _ => Timestamp::parse_with_offset(text),
+        };
         parsed.map(Self::At).map_err(|_| refused())
     }
 
@@ -116,6 +118,7 @@ mod tests {
             ("now -  90m", NOW - 5_400_000_000),
             ("1970-01-02", 86_400_000_000),
             ("1970-01-01T00:00:01.5Z", 1_500_000),
+            ("1970-01-01T01:00:01.5+01:00", 1_500_000),
             ("now - 999999999d", Timestamp::from_micros(i64::MIN).micros()),
         ] {
             let time = TimeExpression::parse(text).map(|time| time.at(Timestamp::from_micros(NOW)).micros());
@@ -137,7 +140,11 @@ mod tests {
             "yesterday",
             "2026-11-20 09:30:26",
             "2026-13-01",
-            "2026-11-20T09:30:26+01:00",
+            "2026-11-20T09:30:26+0100",
+            "2026-11-20T09:30:26+01 00",
+            "2026-11-20T09:30:26 01:00",
+            "2026-11-20T09:30:26+25:00",
+            "0001-01-01T00:00:00+01:00",
             "nowhere",
             "now - 1é",
             "20261120",

@@ -38,7 +38,7 @@ pub async fn run(place: &Place, limits: Limits, args: &QuarantineListArgs) -> Re
     match (args.output.format(), args.full) {
         (Format::Table, false) => print(overview(&shown, more).as_bytes()),
         (Format::Table, true) => print(in_full(&shown, more).as_bytes()),
-        (format, full) => {
+        (_, full) => {
             let mut columns = vec![
                 column("raw_object", CellKind::Text),
                 column("line", CellKind::Int),
@@ -48,7 +48,7 @@ pub async fn run(place: &Place, limits: Limits, args: &QuarantineListArgs) -> Re
             let content: &[&str] = if full { &["text", "base64"] } else { &["excerpt"] };
             columns.extend(content.iter().map(|name| column(name, CellKind::Text)));
             columns.push(column("retried", CellKind::Text));
-            print_for_programs(columns, shown.iter().map(|listed| row(listed, full)).collect(), more, format)
+            print_for_programs(columns, shown.iter().map(|listed| row(listed, full)).collect(), more, args.output)
         }
     }
 }

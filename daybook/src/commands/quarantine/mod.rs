@@ -9,7 +9,7 @@ use std::sync::Arc;
 use compactor::{QuarantinedLine, RawLog, RawObject, Retry, read_quarantine};
 use query::{Cell, CellKind, RowColumn, Rows};
 
-use crate::cli::{Format, QuarantineChoice, QuarantineCommand};
+use crate::cli::{Format, OutputArgs, QuarantineChoice, QuarantineCommand};
 use crate::config::Config;
 use crate::failure::Result;
 use crate::output::print_rows;
@@ -74,13 +74,13 @@ fn number(number: u64) -> Cell {
 }
 
 /// Prints rows for programs, and on standard error how many were left out.
-fn print_for_programs(columns: Vec<RowColumn>, mut rows: Vec<Vec<Cell>>, more: u64, format: Format) -> Result<()> {
-    if format == Format::Csv {
+fn print_for_programs(columns: Vec<RowColumn>, mut rows: Vec<Vec<Cell>>, more: u64, how: OutputArgs) -> Result<()> {
+    if how.format() == Format::Csv {
         // JSON has escapes of its own; a list that is looked at has not.
         rows.iter_mut().flatten().for_each(disarm);
     }
     let rows = Rows { columns, rows, truncated: more > 0, bytes_read: 0, cost_usd: None };
-    print_rows("quarantine", &rows, format)?;
+    print_rows("quarantine", &rows, how)?;
     if more > 0 {
         tracing::warn!("{more} more lines are not shown; --limit 0 shows all");
     }

@@ -40,7 +40,7 @@ pub async fn run(place: &Place, limits: Limits, args: &QuarantineRetryArgs) -> R
     let compact_too = limits != Limits::default();
     match args.output.format() {
         Format::Table => print(report.text(compact_too).as_bytes()),
-        format => {
+        _ => {
             let columns = vec![
                 column("raw_object", CellKind::Text),
                 column("line", CellKind::Int),
@@ -49,7 +49,7 @@ pub async fn run(place: &Place, limits: Limits, args: &QuarantineRetryArgs) -> R
                 column("reason", CellKind::Text),
                 column("written_to", CellKind::Text),
             ];
-            print_for_programs(columns, report.shown.iter().map(row).collect(), report.more, format)
+            print_for_programs(columns, report.shown.iter().map(row).collect(), report.more, args.output)
         }
     }
 }

@@ -32,7 +32,8 @@ fn a_state_is_shown_as_it_is_and_as_it_was() {
         assert_eq!(show(&["--as-of", &text(&history, "/rows/1/received_at")]).json()["status"], "new");
         assert_eq!(show(&["--as-of", "2999-01-01T00:00:00Z"]).json()["status"], "completed");
         show(&["--as-of", "2001-01-01T00:00:00Z"]).refuses("was not there then");
-        show(&["--as-of", "yesterday"]).refuses("--as-of");
+        assert_eq!(show(&["--as-of", "now"]).json()["status"], "completed");
+        show(&["--as-of", "yesterday"]).is_misused("--as-of");
         daybook(&data, &["compact"]).done();
     }
 }

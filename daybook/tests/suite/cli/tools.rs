@@ -45,6 +45,34 @@ fn tail_shows_the_newest_events_last() {
     bounded(program().args(["tail", "--status", "4x"])).is_misused("write a status");
 }
 
+/// The same instants, by the clock of a place, wherever people read them; what programs read stays as it is.
+#[test]
+fn times_by_the_clock_of_a_place() {
+    let used = Used::new();
+    let data = used.place.data();
+    let at = events(&daybook(&data, &["tail", "--json", "-n", "1", "--zone", "Asia/Kolkata"]).done())[0].received_at;
+    let moved = event::Timestamp::from_micros(at.micros() + 330 * 60_000_000).to_string();
+    let (seconds, millis) = (format!("{}+05:30", &moved[..19]), format!("{}+05:30", &moved[..23]));
+    let last = format!("select received_at from requests where received_at >= timestamp '{}'", &at.to_string()[..26]);
+    let last = last.replace('T', " ");
+    let show = |args: &[&str]| {
+        let child = program().env("DAYBOOK_ZONE", "Asia/Kolkata").env("DAYBOOK_DATA", &data).args(args).output();
+        String::from_utf8(child.unwrap().stdout).unwrap()
+    };
+    assert!(show(&["tail", "-n", "1"]).starts_with(&millis));
+    assert!(show(&["sql", &last]).contains(&seconds), "{}", show(&["sql", &last]));
+    assert!(show(&["history", "task", &used.task]).contains("+05:30"));
+    assert!(show(&["sql", "--format", "csv", &last]).contains(&at.to_string()));
+    assert!(show(&["sql", "--zone", "utc", &last]).contains(&at.to_seconds_string()));
+    let local =
+        program().env("TZ", "Asia/Kolkata").env("DAYBOOK_DATA", &data).args(["sql", "--zone", "local", &last]).output();
+    assert!(String::from_utf8(local.unwrap().stdout).unwrap().contains(&seconds));
+    // What is shown can be asked for.
+    let from = daybook(&data, &["export", "events", "--from", &seconds]).done();
+    assert!(events(&from).iter().any(|event| event.received_at == at));
+    bounded(program().args(["tail", "--zone", "Mars/Olympus"])).is_misused("a zone's name");
+}
+
 #[test]
 fn tail_follows_and_obeys_no_stranger() {
     let used = Used::new();
@@ -91,7 +119,7 @@ fn export_gives_events_as_they_were() {
     let count = |args: &[&str]| daybook(&data, &[&["export", "events"], args].concat()).done().lines().count();
     assert_eq!((count(&["--from", &at]), count(&["--to", &at])), (4, 3));
     assert_eq!((count(&["--to", "2020-01-01"]), count(&["--from", "2020-01-01"])), (0, 7));
-    daybook(&data, &["export", "events", "--from", "yesterday"]).refuses("expected a UTC time");
+    daybook(&data, &["export", "events", "--from", "yesterday"]).is_misused("expected a time such as");
     let file = used.place.beside("none.parquet");
     let none = ["export", "events", "--to", "2020-01-01", "--format", "parquet", "--output", file.to_str().unwrap()];
     daybook(&data, &none).refuses("nothing to export");
