@@ -16,6 +16,7 @@ impl Zone {
     pub const UTC: Self = Self(Tz::UTC);
 
     /// What the machine is set to: `TZ` where that is a zone's name, else what the system says. UTC if nothing does.
+    #[expect(clippy::disallowed_methods, reason = "a convention of every program, read while the flags are")]
     fn local() -> Self {
         let named = std::env::var("TZ").ok().map(|name| name.trim_start_matches(':').to_owned());
         let name = named.filter(|name| !name.is_empty()).or_else(|| iana_time_zone::get_timezone().ok());

@@ -8,7 +8,7 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Context, Editor, Helper};
+use rustyline::{CompletionType, Context, Editor, Helper};
 use tokio::runtime::Handle;
 
 use super::Asker;
@@ -60,7 +60,9 @@ const HELP: &str = "One table: requests. A statement ends with a semicolon; Tab 
 /// The terminal or standard output fails.
 pub fn run(asker: &Asker, history: &Path, runtime: &Handle) -> Result<()> {
     let failed = Failure::while_::<ReadlineError>;
-    let mut editor: Editor<Words, DefaultHistory> = Editor::new().map_err(failed("use the terminal"))?;
+    // As psql and bash complete: what all have in common, then the list of them.
+    let config = rustyline::Config::builder().completion_type(CompletionType::List).build();
+    let mut editor: Editor<Words, DefaultHistory> = Editor::with_config(config).map_err(failed("use the terminal"))?;
     editor.set_helper(Some(Words::new()));
     // There is none at first.
     let _ = editor.load_history(history);

@@ -1,5 +1,6 @@
 //! DataFusion's and Iceberg's errors, translated once.
 
+use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
 use crate::error::{Error, ErrorKind};
@@ -20,7 +21,28 @@ pub(crate) fn of_datafusion(error: DataFusionError) -> Error {
         ErrorKind::OutOfMemory => "the query needs more memory than it may have",
         _ => "the query failed",
     };
-    Error::new(kind, context).with_source(error)
+    Error::new(kind, context).with_source(reason(error))
+}
+
+/// What was wrong, in few words where the statement is to blame: DataFusion would list every column of the table.
+fn reason(error: DataFusionError) -> Box<dyn std::error::Error + Send + Sync> {
+    match error.find_root() {
+        DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
+            SchemaError::FieldNotFound { field, valid_fields } => no_column(field, valid_fields).into(),
+            _ => error.into(),
+        },
+        DataFusionError::Plan(text) => text.replace('\n', " ").into(),
+        _ => error.into(),
+    }
+}
+
+fn no_column(field: &Column, columns: &[Column]) -> String {
+    let name = field.name();
+    let likeness = |column: &Column| strsim::normalized_damerau_levenshtein(column.name(), name);
+    match columns.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|nearest| likeness(nearest) >= 0.5) {
+        Some(nearest) => format!("no column is named {name}; did you mean {}?", nearest.name()),
+        None => format!("no column is named {name}; daybook schema lists them, and text stands in 'single quotes'"),
+    }
 }
 
 /// The crate's error for one of Iceberg's.

@@ -45,6 +45,26 @@ async fn engine() -> LocalEngine {
 }
 
 #[tokio::test]
+async fn a_question_that_makes_no_sense_is_told_why_in_few_words() {
+    let engine = engine().await;
+    for (sql, why) in [
+        ("select stattus from requests", "no column is named stattus; did you mean status?"),
+        ("select r.use_id from requests as r", "no column is named use_id; did you mean user_id?"),
+        (
+            "select * from requests where path = \"/x\"",
+            "no column is named /x; daybook schema lists them, and text stands in 'single quotes'",
+        ),
+        (
+            "select approx_distnct(path) from requests",
+            "Invalid function 'approx_distnct'. Did you mean 'approx_distinct'?",
+        ),
+    ] {
+        let error = engine.select(&Select::parse(sql).unwrap()).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("the query failed: {why}"));
+    }
+}
+
+#[tokio::test]
 async fn questions_run() {
     let engine = engine().await;
     for (sql, expect) in [
