@@ -43,7 +43,7 @@ mod workers;
 mod write;
 
 pub use compact::{Compaction, Progress, Step, Summary, compact};
-pub use decode::{Limits, RawCount, count_raw, lines_up_to_damage};
+pub use decode::{Limits, RawCount, count_raw, events, lines_up_to_damage};
 pub use error::{Error, ErrorKind, Result};
 pub use gateway::{Gateway, count_deferred};
 pub use inspect::{DayFacts, LakeFacts, inspect};

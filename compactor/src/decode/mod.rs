@@ -73,6 +73,18 @@ pub(crate) async fn each_line<S: Send + 'static>(
     step_through(raw, object, limits, work).await
 }
 
+/// The events of an object, in its order, up to where it is damaged; lines that are none are left out.
+///
+/// # Errors
+/// The object could not be read.
+pub async fn events(raw: &Arc<dyn RawLog>, object: &RawObject, limits: Limits) -> Result<Vec<Event>> {
+    let take = |events: &mut Vec<Event>, line: &[u8]| {
+        events.push(Event::from_line(line).map_err(|error| error.to_string())?);
+        Ok(())
+    };
+    Ok(each_line(raw, object, limits, Vec::new(), take).await?.0)
+}
+
 /// Opens an object for `work` to step through its lines, on a thread that may wait for the storage.
 ///
 /// # Errors

@@ -1,14 +1,11 @@
 //! `daybook tail`: the newest events as lines, and those that come.
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use compactor::{RawLog, RawObject};
 use event::{Event, EventId, Timestamp};
-use flate2::read::MultiGzDecoder;
 use query::local::{LocalEngine, Select};
 use query::{Cell, Rows};
 
@@ -43,7 +40,9 @@ pub async fn run(config: &Config, args: &TailArgs) -> Result<ExitCode> {
         let yesterday = Timestamp::from_micros(place.now().micros() - 24 * HOUR).day();
         for object in raw.list(Some(&yesterday)).await? {
             if known.insert(object.key.clone()) {
-                for event in events(&raw, object).await?.into_iter().filter(|event| args.takes(event)) {
+                for event in
+                    compactor::events(&raw, &object, config.limits).await?.into_iter().filter(|event| args.takes(event))
+                {
                     if shown.insert(event.event_id) {
                         show(&event, args, colour)?;
                     }
@@ -126,17 +125,6 @@ fn events_of(rows: &Rows) -> Result<Vec<Event>> {
         Event::from_line(line.as_bytes()).map_err(Failure::while_("read a row as an event"))
     };
     rows.rows.iter().map(event).collect()
-}
-
-/// The events of a raw object; lines that are none are for the compactor to quarantine.
-async fn events(raw: &Arc<dyn RawLog>, object: RawObject) -> Result<Vec<Event>> {
-    let reader = raw.open(&object.key).await?;
-    let read = move || {
-        let lines = BufReader::new(MultiGzDecoder::new(reader)).split(b'\n');
-        let events = lines.map_while(std::result::Result::ok).filter_map(|line| Event::from_line(&line).ok());
-        events.collect()
-    };
-    tokio::task::spawn_blocking(read).await.map_err(Failure::while_(format_args!("read {}", object.key)))
 }
 
 fn show(event: &Event, args: &TailArgs, colour: bool) -> Result<()> {

@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
 use super::Used;
-use crate::support::{Place, Server, bounded, daybook, program, raw_events};
+use crate::support::{Place, Server, bounded, daybook, program, raw_events, raw_log};
 
 fn events(text: &str) -> Vec<Event> {
     text.lines().map(|line| Event::from_line(line.as_bytes()).unwrap()).collect()
@@ -94,6 +94,17 @@ fn tail_follows_and_obeys_no_stranger() {
     let line = lines.recv_timeout(Duration::from_secs(20)).expect("it follows");
     assert!(line.contains(" 404 GET     /e?x="), "{line}");
     assert!(!line.chars().any(|c| c.is_control() || c == '\u{202e}'), "{line:?}");
+    // An object may be plain text, as the compactor takes it, and hold lines that are no events.
+    let mut event = raw_log(&used.place.data()).remove(0);
+    event.event_id = event::EventIds::default().next(event.received_at, [7; 16]);
+    event.path = "/e/plain".into();
+    let day =
+        used.place.data().join("raw").join(format!("dt={}", &event.received_at.to_string()[..10])).join("hour=00");
+    fs::create_dir_all(&day).unwrap();
+    let line = [b"no event\n".as_slice(), &event.to_line(), b"\n"].concat();
+    fs::write(day.join("other-000000000001-000000000001.ndjson.gz"), line).unwrap();
+    let line = lines.recv_timeout(Duration::from_secs(20)).expect("it goes on");
+    assert!(line.contains(" /e/plain "), "{line}");
     child.kill().unwrap();
     child.wait().unwrap();
     server.terminate();
