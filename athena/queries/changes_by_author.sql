@@ -22,17 +22,31 @@ with changes as (
         and event_type not like 'request.%'
 ),
 
-per_author as (
+per_entity as (
     select
         changed_by,
         entity_type,
+        entity_id,
         count(*) as changes,
         count_if(operation = 'create') as created,
         count_if(operation = 'update') as updated,
         count_if(operation = 'delete') as deleted,
-        count(distinct entity_id) as entities,
         max(received_at) as last_at
     from changes
+    group by changed_by, entity_type, entity_id
+),
+
+per_author as (
+    select
+        changed_by,
+        entity_type,
+        sum(changes) as changes,
+        sum(created) as created,
+        sum(updated) as updated,
+        sum(deleted) as deleted,
+        count(entity_id) as entities,
+        max(last_at) as last_at
+    from per_entity
     group by changed_by, entity_type
 )
 

@@ -21,10 +21,18 @@ with keyed_requests as (
         and idempotency_key is not null
 ),
 
+used_again as (
+    select distinct
+        tenant,
+        idempotency_key
+    from keyed_requests
+    where idempotency_outcome <> 'first'
+),
+
 per_key as (
     select
-        tenant,
-        idempotency_key,
+        keyed_requests.tenant,
+        keyed_requests.idempotency_key,
         count_if(idempotency_outcome = 'replayed') as replayed,
         count_if(idempotency_outcome = 'mismatch') as mismatched,
         count_if(idempotency_outcome = 'in_flight') as in_flight,
@@ -33,16 +41,13 @@ per_key as (
         min(received_at) as first_at,
         max(received_at) as last_at
     from keyed_requests
-    group by tenant, idempotency_key
-),
-
-used_again as (
-    select *
-    from per_key
-    where replayed + mismatched + in_flight > 0
+    inner join used_again
+        on keyed_requests.tenant = used_again.tenant
+        and keyed_requests.idempotency_key = used_again.idempotency_key
+    group by keyed_requests.tenant, keyed_requests.idempotency_key
 )
 
 select *
-from used_again
+from per_key
 order by replayed desc, mismatched desc, tenant, idempotency_key
 limit :limit

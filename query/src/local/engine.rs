@@ -157,13 +157,10 @@ fn read_only() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
-/// Filters prune, but rows are filtered after the scan: measured, DataFusion's pushdown of row filters into the Parquet
-/// decoder reads a narrow time range with twice the bytes, and helps only where a bloom filter is missing.
 fn session_config() -> SessionConfig {
     SessionConfig::new()
         // Trino puts nulls last whether ascending or descending.
         .set_str("datafusion.sql_parser.default_null_ordering", "nulls_last")
-        .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .with_information_schema(false)
 }
 

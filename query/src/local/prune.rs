@@ -27,7 +27,7 @@ fn comparison(filter: &Expr) -> Option<Predicate> {
 fn datum(op: Operator, value: &ScalarValue) -> Option<Datum> {
     match value {
         ScalarValue::TimestampMicrosecond(Some(micros), None) => time(op, *micros).map(Datum::timestamp_micros),
-        ScalarValue::Utf8(Some(text)) => Some(Datum::string(text)),
+        ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => Some(Datum::string(text)),
         _ => None,
     }
 }

@@ -2,25 +2,33 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use event::{COLUMNS, ColumnType};
+use event::{COLUMNS, Column, ColumnType};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The columns of `requests` as the local engine shows them and as the tail's batches should have them.
+/// The columns of `requests` as the table's files and the tail's batches have them.
 ///
 /// Every column may be null here, whatever the event says: a file that is older than a column lacks it.
 pub fn schema() -> SchemaRef {
-    let fields: Vec<Field> =
-        COLUMNS.iter().map(|column| Field::new(column.name, data_type(column.kind), true)).collect();
-    Arc::new(Schema::new(fields))
+    with_texts(&DataType::Utf8)
 }
 
-const fn data_type(kind: ColumnType) -> DataType {
+/// The same columns as queries go through them: texts that repeat, as most of them do, are not copied for each row.
+pub(crate) fn views() -> SchemaRef {
+    with_texts(&DataType::Utf8View)
+}
+
+fn with_texts(text: &DataType) -> SchemaRef {
+    let field = |column: &Column| Field::new(column.name, data_type(column.kind, text), true);
+    Arc::new(Schema::new(COLUMNS.iter().map(field).collect::<Vec<_>>()))
+}
+
+fn data_type(kind: ColumnType, text: &DataType) -> DataType {
     match kind {
-        ColumnType::String => DataType::Utf8,
+        ColumnType::String => text.clone(),
         ColumnType::Int => DataType::Int32,
         ColumnType::Bigint => DataType::Int64,
         ColumnType::Double => DataType::Float64,
@@ -29,7 +37,7 @@ const fn data_type(kind: ColumnType) -> DataType {
     }
 }
 
-/// Gives a batch of the tail exactly [`schema`]: columns by name, missing ones null, unknown ones left out.
+/// Gives a batch of the tail exactly `schema`: columns by name, missing ones null, unknown ones left out.
 ///
 /// # Errors
 /// `Engine` if a column has a type that cannot be cast to its own.
@@ -47,5 +55,7 @@ pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
         }
     };
     let columns = schema.fields().iter().map(column).collect::<std::result::Result<_, _>>().map_err(refused)?;
-    RecordBatch::try_new(Arc::clone(schema), columns).map_err(refused)
+    // Of a schema without columns the rows are counted all the same.
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(refused)
 }

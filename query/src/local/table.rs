@@ -16,7 +16,7 @@ use datafusion::physical_plan::union::UnionExec;
 
 use crate::local::failure::through;
 use crate::local::footers::Footers;
-use crate::local::schema::schema;
+use crate::local::schema::{conform, views};
 use crate::local::{files, prune};
 
 /// Iceberg's data files ∪ the tail, for one query.
@@ -37,7 +37,20 @@ impl Requests {
         footers: Arc<Footers>,
         bytes_read: Arc<AtomicU64>,
     ) -> Self {
-        Self { table, tail, footers, bytes_read, schema: schema() }
+        Self { table, tail, footers, bytes_read, schema: views() }
+    }
+}
+
+impl Requests {
+    /// The tail's columns that are asked for.
+    fn tail(&self, projection: Option<&Vec<usize>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = match projection {
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+            None => Arc::clone(&self.schema),
+        };
+        let batches: Vec<RecordBatch> =
+            self.tail.iter().map(|batch| conform(batch, &schema)).collect::<Result<_, _>>().map_err(through)?;
+        Ok(MemorySourceConfig::try_new_exec(&[batches], schema, None)?)
     }
 }
 
@@ -68,11 +81,7 @@ impl TableProvider for Requests {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let tasks = files::plan(&self.table, prune::predicate(filters)).await.map_err(through)?;
-        let tail = MemorySourceConfig::try_new_exec(
-            std::slice::from_ref(&*self.tail),
-            Arc::clone(&self.schema),
-            projection.cloned(),
-        )?;
+        let tail = self.tail(projection)?;
         if tasks.is_empty() {
             return Ok(tail);
         }

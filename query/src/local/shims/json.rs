@@ -51,7 +51,7 @@ impl ScalarUDFImpl for Function {
 
     fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
         let usage = format!("{}(varchar, varchar)", self.name());
-        coerce(&usage, found, &[(is_text, DataType::Utf8), (is_text, DataType::Utf8)])
+        coerce(&usage, found, &[(is_text, DataType::Utf8View), (is_text, DataType::Utf8)])
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -86,7 +86,7 @@ impl JsonExtract {
         json: &dyn Array,
         path: impl Fn(usize) -> std::result::Result<Option<Cow<'p, JsonPath>>, String>,
     ) -> Result<ColumnarValue> {
-        let json: &StringArray = json.as_string();
+        let json = json.as_string_view();
         let mut out = StringBuilder::new();
         for (row, text) in json.iter().enumerate() {
             let path = path(row).map_err(DataFusionError::Execution)?;
