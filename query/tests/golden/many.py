@@ -69,6 +69,16 @@ class Crowd(Maker):
         self.bodies = BODIES + HOSTILE
         self.actors, self.keys, self.idempotency_keys, self.tasks_at_once, self.tasks_read = 40, 25, 400, 900, 300
 
+    def request(self, at):
+        return super().request(at) | {
+            "host": self.one_of([None, "api.example.com", "127.0.0.1:3000"]),
+            "protocol": self.one_of([None, "HTTP/1.1", "HTTP/2.0"]),
+            "request_content_type": self.one_of([None, "application/json", "text/plain; charset=utf-8", ""]),
+            "request_headers": self.one_of([None, '{"accept":["*/*"]}', '{"accept":["a","é"],"x-empty":[""]}']),
+            "invocation_id": None if self.once_in(2) else f"{self.count:032x}",
+            "error_detail": self.one_of([None, "?", "'; -- /*"]),
+        }
+
 
 if __name__ == "__main__":
     for event in make(Crowd(20_261_121), int(sys.argv[1])):

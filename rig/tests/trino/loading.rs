@@ -15,11 +15,8 @@ async fn every_cell_of_every_row_is_alike() {
     for (ours, theirs) in world.rows.rows.iter().zip(&theirs.rows) {
         assert_eq!(ours, theirs);
     }
-    let has = |number: usize, wanted: fn(&Cell) -> bool| world.rows.rows.iter().any(|row| wanted(&row[number]));
-    let always_null: Vec<&str> = (0..theirs.columns.len())
-        .filter(|number| !has(*number, |cell| *cell != Cell::Null))
-        .map(|number| theirs.columns[number].name.as_str())
-        .collect();
-    println!("columns without any value: {always_null:?}");
-    assert!(always_null.len() <= 6, "{always_null:?}");
+    for (number, column) in theirs.columns.iter().enumerate() {
+        let used = theirs.rows.iter().any(|row| row[number] != Cell::Null);
+        assert!(used, "{} is null in every row", column.name);
+    }
 }

@@ -22,8 +22,11 @@ impl Case {
     }
 }
 
+/// Names and values of parameters.
+type Given = &'static [(&'static str, &'static str)];
+
 /// What is asked beside the defaults: of all time, of one tenant, of two hours, whose groups are small.
-const VARIANTS: [(&[(&str, &str)], Option<&str>); 4] = [
+const VARIANTS: [(Given, Option<&str>); 4] = [
     (&[("from", "now - 36d"), ("limit", "10000")], None),
     (&[("from", "now - 36d")], Some("acme")),
     (&[("from", "now - 2h")], None),
@@ -31,7 +34,7 @@ const VARIANTS: [(&[(&str, &str)], Option<&str>); 4] = [
 ];
 
 /// And what some questions are asked as well.
-const MORE: [(&str, &[(&str, &str)]); 15] = [
+const MORE: [(&str, Given); 15] = [
     ("availability", &[("slow_ms", "5")]),
     ("availability", &[("slow_ms", "-1")]),
     ("slowest", &[("route", "/tasks/{id}"), ("limit", "10000")]),
