@@ -25,7 +25,7 @@ impl Case {
 /// Names and values of parameters.
 type Given = &'static [(&'static str, &'static str)];
 
-/// What is asked beside the defaults: of all time, of one tenant, of two hours, whose groups are small.
+/// What is asked beside the defaults: of all time, of one tenant, of two hours, whose groups are small, of few rows.
 const VARIANTS: [(Given, Option<&str>); 4] = [
     (&[("from", "now - 36d"), ("limit", "10000")], None),
     (&[("from", "now - 36d")], Some("acme")),
@@ -55,8 +55,12 @@ const MORE: [(&str, Given); 15] = [
 /// The ways to ask `query` about these rows of the table.
 pub fn cases(query: &NamedQuery, rows: &Rows) -> Vec<Case> {
     let mut cases = Vec::new();
+    // To the microsecond: the first event counts, the last one does not.
+    let [from, to] = [rows.rows.len() / 2, rows.rows.len() * 3 / 4].map(|number| time(rows, &rows.rows[number]));
+    let exact = [("from", from.as_str()), ("to", to.as_str()), ("as_of", to.as_str()), ("limit", "10000")];
     for (number, required) in required(query, rows).into_iter().enumerate() {
-        let variants = VARIANTS.iter().filter(|_| number == 0).map(|(given, tenant)| (*given, *tenant));
+        let variants = VARIANTS.iter().map(|(given, tenant)| (*given, *tenant)).chain([(&exact[..], None)]);
+        let variants = variants.filter(|_| number == 0);
         let more = MORE.iter().filter(|(name, _)| *name == query.name).map(|(_, given)| (*given, None));
         let first = [(&[][..], None)].into_iter().chain(more).map(|case| (case, true));
         for ((given, tenant), as_statement) in first.chain(variants.map(|case| (case, false))) {
@@ -119,6 +123,13 @@ fn frequent(rows: &Rows, name: &str, wanted: impl Fn(&[Cell]) -> bool) -> Vec<St
     let mut texts: Vec<(&str, usize)> = counts.into_iter().collect();
     texts.sort_by_key(|(text, count)| (std::cmp::Reverse(*count), *text));
     texts.into_iter().map(|(text, _)| text.to_owned()).collect()
+}
+
+fn time(rows: &Rows, row: &[Cell]) -> String {
+    match cell(rows, row, "received_at") {
+        Cell::Timestamp(time) => time.to_string(),
+        other => panic!("{other:?} is no time"),
+    }
 }
 
 fn cell<'r>(rows: &Rows, row: &'r [Cell], name: &str) -> &'r Cell {
