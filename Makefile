@@ -74,7 +74,7 @@ terraform-init:
 	@$(TERRAFORM) workspace select -or-create $(if $(PREFIX)$(REGION),$(or $(PREFIX),daybook)-$(or $(REGION),home),default)
 
 ##@ Check
-.PHONY: test test-failure test-aws test-webhooks test-foreign test-openapi test-terraform foreign-readers openapi-tools golden-queries lint lint-aws lint-sql format doc
+.PHONY: test test-failure test-aws test-trino test-webhooks test-foreign test-openapi test-terraform foreign-readers openapi-tools golden-queries lint lint-aws lint-sql format doc
 test: ## all tests that need nothing but Rust and a C compiler
 	@$(CARGO) test --locked --no-fail-fast
 
@@ -89,7 +89,11 @@ test-failure: ## kills, power cuts, failing system calls, flipped bits, simulate
 test-aws: foreign-readers ## the AWS side against stand-ins (needs java 17, mvn and python3; downloads once)
 	@$(CARGO) build --locked $(AWS) --bins
 	@DAYBOOK_FOREIGN_PYTHON="$(VENV)/bin/python" rig/emulators/with \
-	  $(CARGO) test --locked $(AWS) --no-fail-fast --lib --bins $(foreach test,$(notdir $(wildcard rig/tests/*)),--test $(test))
+	  $(CARGO) test --locked $(AWS) --no-fail-fast --lib --bins $(foreach test,$(filter-out trino,$(notdir $(wildcard rig/tests/*))),--test $(test))
+
+test-trino: ## the named queries on a real Trino and behind Athena's API, beside DataFusion (needs java and javac 17, mvn and python3; downloads once)
+	@$(CARGO) test --locked $(AWS) --test trino --no-run
+	@rig/emulators/with-trino $(CARGO) test --locked $(AWS) --test trino -- --nocapture
 
 test-webhooks: ## real webhook bodies, posted while the server is killed five times (needs npm, once)
 	@$(CARGO) test --locked --package daybook --test suite -- --ignored octokit --nocapture

@@ -12,7 +12,8 @@ with requests_in_range as (
         coalesce(client_ip, '(unknown)') as client_ip,
         path,
         user_agent,
-        status in (401, 403) as is_refused
+        status in (401, 403) as is_refused,
+        event_id
     from requests
     where received_at >= :from
         and received_at < :to
@@ -27,7 +28,7 @@ per_address as (
         count(distinct path) filter (where is_refused) as paths,
         min(received_at) filter (where is_refused) as first_at,
         max(received_at) filter (where is_refused) as last_at,
-        max_by(user_agent, received_at) filter (where is_refused) as last_user_agent
+        max_by(user_agent, row(received_at, event_id)) filter (where is_refused) as last_user_agent
     from requests_in_range
     group by client_ip
 ),

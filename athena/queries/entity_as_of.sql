@@ -17,7 +17,8 @@ with changes as (
         operation,
         state_after,
         state_hash,
-        event_id
+        event_id,
+        row(entity_version, event_id) as place
     from requests
     where received_at >= :from
         and received_at <= :as_of
@@ -35,12 +36,12 @@ latest_change as (
         entity_type,
         entity_id,
         max(entity_version) as entity_version,
-        min_by(received_at, entity_version) as first_seen_at,
-        max_by(received_at, entity_version) as changed_at,
-        max_by(operation, entity_version) = 'delete' as is_deleted,
-        max_by(state_after, entity_version) as state,
-        max_by(state_hash, entity_version) as state_hash,
-        max_by(event_id, entity_version) as event_id
+        min_by(received_at, place) as first_seen_at,
+        max_by(received_at, place) as changed_at,
+        max_by(operation, place) = 'delete' as is_deleted,
+        max_by(state_after, place) as state,
+        max_by(state_hash, place) as state_hash,
+        max_by(event_id, place) as event_id
     from changes
     group by tenant, entity_type, entity_id
 )

@@ -14,7 +14,8 @@ with changes as (
         received_at,
         entity_version,
         operation,
-        client_ip
+        client_ip,
+        event_id
     from requests
     where received_at >= :from
         and received_at < :to
@@ -36,7 +37,7 @@ per_author as (
         max(entity_version) as last_version,
         min(received_at) as first_at,
         max(received_at) as last_at,
-        max_by(operation, entity_version) as last_operation
+        max_by(operation, row(entity_version, event_id)) as last_operation
     from changes
     group by tenant, changed_by
 )

@@ -13,7 +13,8 @@ with refused_requests as (
         coalesce(route, '(unmatched)') as route,
         method,
         status,
-        coalesce(lower(error_type), '(none)') as error_type
+        coalesce(lower(error_type), '(none)') as error_type,
+        event_id
     from requests
     where received_at >= :from
         and received_at < :to
@@ -30,7 +31,7 @@ per_error as (
         count(*) as requests,
         min(received_at) as first_at,
         max(received_at) as last_at,
-        max_by(request_id, received_at) as last_request_id
+        max_by(request_id, row(received_at, event_id)) as last_request_id
     from refused_requests
     group by route, method, status, error_type
 )

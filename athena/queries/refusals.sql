@@ -12,7 +12,8 @@ with refused_requests as (
         status,
         route,
         coalesce(user_id, api_key_id, client_ip, '(unknown)') as actor,
-        error_detail
+        error_detail,
+        event_id
     from requests
     where received_at >= :from
         and received_at < :to
@@ -29,7 +30,7 @@ per_reason as (
         count(distinct actor) as actors,
         min(received_at) as first_at,
         max(received_at) as last_at,
-        max_by(error_detail, received_at) as last_detail
+        max_by(error_detail, row(received_at, event_id)) as last_detail
     from refused_requests
     group by reason, status
 ),

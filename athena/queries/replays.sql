@@ -13,7 +13,8 @@ with keyed_requests as (
         idempotency_outcome,
         received_at,
         coalesce(route, '(unmatched)') as route,
-        coalesce(user_id, api_key_id, client_ip, '(unknown)') as actor
+        coalesce(user_id, api_key_id, client_ip, '(unknown)') as actor,
+        event_id
     from requests
     where received_at >= :from
         and received_at < :to
@@ -37,7 +38,7 @@ per_key as (
         count_if(idempotency_outcome = 'mismatch') as mismatched,
         count_if(idempotency_outcome = 'in_flight') as in_flight,
         count(distinct actor) as actors,
-        max_by(route, received_at) as last_route,
+        max_by(route, row(received_at, event_id)) as last_route,
         min(received_at) as first_at,
         max(received_at) as last_at
     from keyed_requests

@@ -27,8 +27,8 @@ per_user as (
         sum(request_bytes) as request_bytes,
         min(received_at) as first_at,
         max(received_at) as last_at,
-        max_by(event_id, received_at) as last_event_id,
-        max_by(message, received_at) as last_message
+        max_by(event_id, row(received_at, event_id)) as last_event_id,
+        max_by(message, row(received_at, event_id)) as last_message
     from submissions
     group by user_id
 )

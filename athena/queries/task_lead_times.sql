@@ -9,8 +9,8 @@ with completions as (
     select
         tenant,
         entity_id,
-        entity_version,
         received_at,
+        row(entity_version, event_id) as place,
         coalesce(json_extract_scalar(state_after, '$.priority'), '(unknown)') as priority,
         try_cast(json_extract_scalar(state_after, '$.created_at') as bigint) as created_s
     from requests
@@ -18,6 +18,7 @@ with completions as (
         and received_at < :to
         and (:tenant is null or tenant = :tenant)
         and event_type in ('task.created', 'task.updated')
+        and entity_version is not null
         and json_extract_scalar(event_data, '$.status') = 'completed'
 ),
 
@@ -25,9 +26,9 @@ first_completions as (
     select
         tenant,
         entity_id,
-        min_by(priority, entity_version) as priority,
+        min_by(priority, place) as priority,
         min_by(
-            date_diff('second', timestamp '1970-01-01 00:00:00', received_at) - created_s, entity_version
+            date_diff('second', timestamp '1970-01-01 00:00:00', received_at) - created_s, place
         ) as lead_seconds
     from completions
     group by tenant, entity_id

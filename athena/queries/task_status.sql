@@ -9,15 +9,16 @@ with changes as (
     select
         tenant,
         entity_id,
-        entity_version,
         received_at,
         operation,
-        state_after
+        state_after,
+        row(entity_version, event_id) as place
     from requests
     where received_at >= :from
         and received_at < :to
         and (:tenant is null or tenant = :tenant)
         and event_type in ('task.created', 'task.updated', 'task.deleted')
+        and entity_version is not null
 ),
 
 latest as (
@@ -25,8 +26,8 @@ latest as (
         tenant,
         entity_id,
         max(received_at) as changed_at,
-        max_by(operation, entity_version) as operation,
-        max_by(state_after, entity_version) as state
+        max_by(operation, place) as operation,
+        max_by(state_after, place) as state
     from changes
     group by tenant, entity_id
 ),

@@ -14,7 +14,8 @@ with changes as (
         case
             when operation = 'delete' then 'deleted'
             else coalesce(json_extract_scalar(state_after, '$.status'), '(unknown)')
-        end as status
+        end as status,
+        event_id
     from requests
     where received_at >= :from
         and received_at < :to
@@ -28,8 +29,9 @@ compared as (
         entity_id,
         entity_version,
         received_at,
+        event_id,
         status,
-        lag(status) over (partition by tenant, entity_id order by entity_version, received_at) as previous_status
+        lag(status) over (partition by tenant, entity_id order by entity_version, event_id) as previous_status
     from changes
 ),
 
@@ -39,7 +41,7 @@ status_changes as (
         status as to_status,
         received_at,
         entity_version,
-        lag(received_at) over (partition by tenant, entity_id order by entity_version, received_at) as since
+        lag(received_at) over (partition by tenant, entity_id order by entity_version, event_id) as since
     from compared
     where previous_status is null
         or previous_status <> status

@@ -18,7 +18,8 @@ with requests_in_range as (
             else 'unknown'
         end as actor_kind,
         coalesce(user_id, api_key_id, client_ip, '(unknown)') as actor,
-        user_agent
+        user_agent,
+        event_id
     from requests
     where received_at >= :from
         and received_at < :to
@@ -34,7 +35,7 @@ per_actor as (
         sum(request_bytes) as request_bytes,
         min(received_at) as first_at,
         max(received_at) as last_at,
-        max_by(user_agent, received_at) as last_user_agent
+        max_by(user_agent, row(received_at, event_id)) as last_user_agent
     from requests_in_range
     group by actor_kind, actor
 )

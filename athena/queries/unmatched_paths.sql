@@ -12,7 +12,8 @@ with unmatched_requests as (
         path,
         method,
         client_ip,
-        user_agent
+        user_agent,
+        event_id
     from requests
     where received_at >= :from
         and received_at < :to
@@ -28,7 +29,7 @@ per_path as (
         count(distinct client_ip) as addresses,
         min(received_at) as first_at,
         max(received_at) as last_at,
-        max_by(user_agent, received_at) as last_user_agent
+        max_by(user_agent, row(received_at, event_id)) as last_user_agent
     from unmatched_requests
     group by path, method
 )

@@ -333,7 +333,7 @@ def task_transitions(events, p):
     moves = {}
     for _, its in group(of_tasks(events), "tenant", "entity_id").items():
         status, since = None, None
-        for event in sorted(its, key=lambda e: (e["entity_version"], e["received_at"])):
+        for event in sorted(its, key=lambda e: (e["entity_version"], e["event_id"])):
             becomes = "deleted" if event["operation"] == "delete" else state(event, "status")
             if becomes == status:
                 continue

@@ -77,8 +77,12 @@ def sealed(event):
 
 
 class Maker:
+    """Makes one event after the other. What it chooses from may be more in a class of its own."""
+
     def __init__(self, seed):
         self.random = random.Random(seed)
+        self.users, self.agents, self.addresses, self.bodies = USERS, AGENTS, ADDRESSES, BODIES
+        self.actors, self.keys, self.idempotency_keys, self.tasks_at_once, self.tasks_read = 4, 4, 9, 12, 4
         self.count = 0
         self.tasks = {}
 
@@ -108,7 +112,7 @@ class Maker:
         self.count += 1
         number = self.count
         milliseconds = at // 1_000
-        user = self.one_of(USERS)
+        user = self.one_of(self.users)
         return {
             "event_id": f"{milliseconds >> 16:08x}-{milliseconds & 0xffff:04x}-7{number % 4096:03x}-8000-{number * 7919:012x}",
             "schema_version": 1,
@@ -117,11 +121,11 @@ class Maker:
             "request_id": f"req-{number // 2 * 2 if self.once_in(30) else number:04}",
             "trace_id": None if self.once_in(3) else f"{number // 5:032x}",
             "actor_type": self.one_of(["api_key", "jwt", "anonymous"]),
-            "actor_id": None if self.once_in(3) else f"actor-{self.below(4)}",
-            "api_key_id": None if self.once_in(4) else f"key-{self.below(4)}",
+            "actor_id": None if self.once_in(3) else f"actor-{self.below(self.actors)}",
+            "api_key_id": None if self.once_in(4) else f"key-{self.below(self.keys)}",
             "user_id": user,
-            "client_ip": self.one_of(ADDRESSES),
-            "user_agent": self.one_of(AGENTS),
+            "client_ip": self.one_of(self.addresses),
+            "user_agent": self.one_of(self.agents),
             "method": "GET",
             "route": "/tasks/{id}",
             "path": f"/tasks/{number % 7}",
@@ -144,11 +148,11 @@ class Maker:
         outcome = self.one_of([None, None, "first", "first", "replayed", "in_flight", "mismatch"])
         if outcome is None:
             return event
-        event |= {"idempotency_key": f"key é {self.below(9)}", "idempotency_outcome": outcome}
+        event |= {"idempotency_key": f"key é {self.below(self.idempotency_keys)}", "idempotency_outcome": outcome}
         return event | {"event_type": "request.replayed"} if outcome == "replayed" else event
 
     def submission(self, event):
-        body = self.one_of(BODIES)
+        body = self.one_of(self.bodies)
         event |= {"event_type": "data.submitted", "method": "POST", "route": "/data", "path": "/data", "status": 201}
         event |= {"entity_type": "data", "entity_id": event["event_id"], "entity_version": 1, "operation": "create"}
         if body is None:
@@ -159,7 +163,7 @@ class Maker:
 
     def change(self, event):
         """A task's next version; seldom, a version is left out, comes twice or does not follow its hash."""
-        number = self.below(12)
+        number = self.below(self.tasks_at_once)
         key = (number % 2 and "acme" or "default", f"task-{number}")
         task = self.tasks.get(key)
         if task is not None and task["operation"] == "delete":
@@ -195,7 +199,7 @@ class Maker:
     def read(self, event):
         event |= {"event_type": "request.read", "operation": self.one_of(["read", "list"]), "entity_type": "task"}
         if event["operation"] == "read":
-            event |= {"entity_id": f"task-{self.below(4)}", "entity_version": 1 + self.below(3)}
+            event |= {"entity_id": f"task-{self.below(self.tasks_read)}", "entity_version": 1 + self.below(3)}
         return event | {"status": self.one_of([200, 200, 304])}
 
     def refusal(self, event):
@@ -214,11 +218,12 @@ STATUSES = ["new", "in_progress", "in_progress", "completed", "completed", "canc
 PRIORITIES = ["low", "medium", "medium", "high", "urgent"]
 
 
-def make():
-    """600 events: most of the last two days, the others of the five weeks before; every eighth at its neighbour's time."""
-    maker = Maker(20_261_120)
-    times = [NOW - 35 * DAY + maker.below(33 * DAY) for _ in range(240)] + [NOW - 2 * DAY + maker.below(2 * DAY) for _ in range(358)]
-    times = sorted(times)
+def make(maker=None, count=600):
+    """Events of which most are of the last two days, the others of the five weeks before; every eighth at its neighbour's time."""
+    maker = maker or Maker(20_261_120)
+    old = count * 2 // 5
+    times = [NOW - 35 * DAY + maker.below(33 * DAY) for _ in range(old)]
+    times = sorted(times + [NOW - 2 * DAY + maker.below(2 * DAY) for _ in range(count - old - 2)])
     for index in range(7, len(times), 8):
         times[index] = times[index - 1]
     # The bounds of ranges: the first moment of a day, and the moment that no longer counts.

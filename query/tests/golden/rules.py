@@ -18,8 +18,7 @@ def coalesce(*values):
 
 
 def values(events, key):
-    found = (key(event) if callable(key) else event.get(key) for event in events)
-    return [value for value in found if value is not None]
+    return [it for it in (value(event, key) for event in events) if it is not None]
 
 
 def distinct(events, key):
@@ -38,15 +37,17 @@ def last_at(events):
     return time(max(values(events, "received_at"), default=None))
 
 
+def value(event, key):
+    return key(event) if callable(key) else event.get(key)
+
+
 def max_by(events, key, by="received_at"):
-    """The value of the event with the greatest `by`; among ties the greatest value, which Trino leaves open."""
-    best = max(event[by] for event in events)
-    return max(values([event for event in events if event[by] == best], key), default=None)
+    """The value, which may be null, of the event with the greatest `by`; of equals the one with the greatest id."""
+    return value(max(events, key=lambda event: (event[by], event["event_id"])), key)
 
 
 def min_by(events, key, by):
-    best = min(event[by] for event in events)
-    return min(values([event for event in events if event[by] == best], key), default=None)
+    return value(min(events, key=lambda event: (event[by], event["event_id"])), key)
 
 
 def percentile(numbers, share):

@@ -4,15 +4,13 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, IF_NONE_MATCH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
 use super::operation::Service;
 use super::refusal::json_answer;
+use crate::http::{Error, exchange};
 use crate::plan::Fault;
 
 /// Where the stand-ins listen.
@@ -23,9 +21,6 @@ pub struct Upstreams {
     /// Everything else, `host:port`.
     pub others: String,
 }
-
-/// Why there is no answer from a stand-in.
-pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Upstreams {
     /// What `rig/emulators/with` says in the SDKs' variables.
@@ -94,19 +89,11 @@ impl Upstream {
 
     async fn forward(&self, service: Service, head: &Parts, body: Bytes) -> Result<Response<Bytes>, Error> {
         let address = self.addresses.of(service);
-        // A connection of its own for each: what happens to one request has no effect on the next.
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let driver = tokio::spawn(connection);
-        let answer = sender.send_request(request(address, head, body)?).await?;
-        let (mut head, body) = answer.into_parts();
-        let body = body.collect().await?.to_bytes();
-        driver.abort();
+        let mut answer = exchange(address, request(address, head, body)?).await?;
         for name in [CONNECTION, TRANSFER_ENCODING] {
-            head.headers.remove(name);
+            answer.headers_mut().remove(name);
         }
-        Ok(Response::from_parts(head, body))
+        Ok(answer)
     }
 }
 

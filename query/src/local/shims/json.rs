@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, StringArray, StringBuilder};
@@ -9,6 +10,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use serde::de::{Deserializer, Visitor};
 
 use super::json_path::JsonPath;
 use super::{coerce, is_text, scalar};
@@ -100,9 +102,46 @@ impl JsonExtract {
         match (self, raw.as_bytes().first()?) {
             (Self::Value, _) => Some(Cow::Owned(compact(raw))),
             (Self::Scalar, b'{' | b'[' | b'n') => None,
-            (Self::Scalar, b'"') => serde_json::from_str::<String>(raw).ok().map(Cow::Owned),
+            (Self::Scalar, b'"') => content(raw).map(Cow::Owned),
             (Self::Scalar, _) => Some(Cow::Borrowed(raw)),
         }
+    }
+}
+
+/// What a JSON string says. Half of a surrogate pair, which no text can hold, is a question mark, as on Trino.
+fn content(raw: &str) -> Option<String> {
+    serde_json::from_str(raw).ok().or_else(|| {
+        let bytes = serde_json::Deserializer::from_str(raw).deserialize_bytes(ContentBytes).ok()?;
+        String::from_utf8(without_halves(&bytes)).ok()
+    })
+}
+
+/// Takes a string as bytes, in which serde_json leaves such halves as if they were characters.
+struct ContentBytes;
+
+impl Visitor<'_> for ContentBytes {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> std::result::Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+}
+
+/// Each of them is three bytes, which begin as no character does.
+fn without_halves(bytes: &[u8]) -> Vec<u8> {
+    let (mut text, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    loop {
+        let (byte, after) = match rest {
+            [] => return text,
+            [0xed, 0xa0..=0xbf, _, after @ ..] => (b'?', after),
+            [byte, after @ ..] => (*byte, after),
+        };
+        text.push(byte);
+        rest = after;
     }
 }
 

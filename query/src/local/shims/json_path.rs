@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A path: `$`, then `.name`, `['name']`, `["name"]` or `[3]`, any number of times.
+/// A path: `$`, then `.name`, `["name"]` or `[3]`, any number of times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JsonPath(Vec<String>);
 
@@ -42,14 +42,13 @@ impl JsonPath {
 /// The first step of a path and what follows it.
 fn step(path: &str) -> Option<(String, &str)> {
     if let Some(rest) = path.strip_prefix('.') {
-        let end = rest.find(|c: char| !(c.is_alphanumeric() || "_-:$".contains(c))).unwrap_or(rest.len());
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || "_:".contains(c))).unwrap_or(rest.len());
         return (end > 0).then(|| (rest[..end].to_owned(), &rest[end..]));
     }
     let rest = path.strip_prefix('[')?;
-    let quote = rest.chars().next().filter(|c| *c == '"' || *c == '\'');
-    match quote {
-        Some(quote) => {
-            let (name, rest) = quoted(&rest[1..], quote)?;
+    match rest.strip_prefix('"') {
+        Some(rest) => {
+            let (name, rest) = quoted(rest)?;
             Some((name, rest.strip_prefix(']')?))
         }
         None => {
@@ -61,13 +60,13 @@ fn step(path: &str) -> Option<(String, &str)> {
 }
 
 /// A name up to its closing quote; a backslash keeps the quote or backslash that follows it.
-fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
+fn quoted(text: &str) -> Option<(String, &str)> {
     let mut name = String::new();
     let mut characters = text.char_indices();
     while let Some((at, character)) = characters.next() {
         match character {
-            '\\' => name.push(characters.next().map(|(_, c)| c).filter(|c| *c == quote || *c == '\\')?),
-            character if character == quote => return Some((name, &text[at + 1..])),
+            '\\' => name.push(characters.next().map(|(_, c)| c).filter(|c| matches!(c, '"' | '\\'))?),
+            '"' => return Some((name, &text[at + 1..])),
             character => name.push(character),
         }
     }
@@ -102,8 +101,9 @@ impl<'a> Visitor<'a> for Walk<'_, '_, 'a> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         let Some((step, steps)) = self.steps.split_first() else { return Ok(()) };
-        while let Some(name) = map.next_key::<std::borrow::Cow<'a, str>>()? {
-            if name == step.as_str() {
+        // Raw: a name may be no text, since half of a surrogate pair breaks no JSON.
+        while let Some(name) = map.next_key::<&RawValue>()? {
+            if is_named(name.get(), step) {
                 return map.next_value_seed(Walk { steps, found: self.found });
             }
             map.next_value::<IgnoredAny>()?;
@@ -123,6 +123,14 @@ impl<'a> Visitor<'a> for Walk<'_, '_, 'a> {
     }
 }
 
+/// Whether a JSON string says `name`.
+fn is_named(raw: &str, name: &str) -> bool {
+    match raw.contains('\\') {
+        true => serde_json::from_str::<String>(raw).is_ok_and(|text| text == name),
+        false => raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) == Some(name),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,11 +140,10 @@ mod tests {
         for (text, expect) in [
             ("$", vec![]),
             ("$.a", vec!["a"]),
-            ("$.a.b_c-d", vec!["a", "b_c-d"]),
-            ("$['a b']", vec!["a b"]),
+            ("$.a.b_c:d", vec!["a", "b_c:d"]),
             ("$[\"a.b\"].c", vec!["a.b", "c"]),
             ("$.a[0][12]", vec!["a", "0", "12"]),
-            ("$['it\\'s']", vec!["it's"]),
+            ("$[\"it's \\\" \\\\\"]", vec!["it's \" \\"]),
             ("$.é", vec!["é"]),
             ("$[a]", vec!["a"]),
         ] {
@@ -159,10 +166,13 @@ mod tests {
             "$[-1]",
             "$[*]",
             "$.*",
-            "$['a]",
-            "$['a'",
+            "$['a']",
+            "$[\"a]",
+            "$[\"a\"",
             "$.a b",
-            "$['a\\n']",
+            "$.a-b",
+            "$.$a",
+            "$[\"a\\n\"]",
         ] {
             assert!(JsonPath::parse(text).is_err(), "{text}");
         }
@@ -181,6 +191,8 @@ mod tests {
             (r#"{"a":1}"#, "$.a.b", None),
             (r#"{"a":1,"a":2}"#, "$.a", Some("1")),
             (r#"{"\u0061":1}"#, "$.a", Some("1")),
+            (r#"{"\ud800":0,"a":1}"#, "$.a", Some("1")),
+            ("{\"\n\":0,\"a\":1}", "$.a", None),
             (r#"{"a":null}"#, "$.a", Some("null")),
             (r#"{"a":123456789012345678901234567890}"#, "$.a", Some("123456789012345678901234567890")),
             (r#"{"a":1} trailing"#, "$.a", Some("1")),
