@@ -13,22 +13,42 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// Every column may be null here, whatever the event says: a file that is older than a column lacks it.
 pub fn schema() -> SchemaRef {
-    with_texts(&DataType::Utf8)
+    with_texts(|_| DataType::Utf8)
 }
 
-/// The same columns as queries go through them: texts that repeat, as most of them do, are not copied for each row.
+/// Columns of few values. Files have each of them once, and views of it need not be copied for each row; of other texts
+/// views would keep whole pages in memory for the sake of a few rows.
+const OF_FEW_VALUES: [&str; 15] = [
+    "event_type",
+    "tenant",
+    "protocol",
+    "method",
+    "route",
+    "request_content_type",
+    "request_body_encoding",
+    "error_type",
+    "idempotency_outcome",
+    "entity_type",
+    "operation",
+    "service",
+    "service_version",
+    "environment",
+    "ingest_path",
+];
+
+/// The same columns as queries go through them.
 pub(crate) fn views() -> SchemaRef {
-    with_texts(&DataType::Utf8View)
+    with_texts(|name| if OF_FEW_VALUES.contains(&name) { DataType::Utf8View } else { DataType::Utf8 })
 }
 
-fn with_texts(text: &DataType) -> SchemaRef {
-    let field = |column: &Column| Field::new(column.name, data_type(column.kind, text), true);
+fn with_texts(text: impl Fn(&str) -> DataType) -> SchemaRef {
+    let field = |column: &Column| Field::new(column.name, data_type(column.kind, text(column.name)), true);
     Arc::new(Schema::new(COLUMNS.iter().map(field).collect::<Vec<_>>()))
 }
 
-fn data_type(kind: ColumnType, text: &DataType) -> DataType {
+fn data_type(kind: ColumnType, text: DataType) -> DataType {
     match kind {
-        ColumnType::String => text.clone(),
+        ColumnType::String => text,
         ColumnType::Int => DataType::Int32,
         ColumnType::Bigint => DataType::Int64,
         ColumnType::Double => DataType::Float64,

@@ -53,7 +53,7 @@ impl ScalarUDFImpl for Function {
 
     fn coerce_types(&self, found: &[DataType]) -> Result<Vec<DataType>> {
         let usage = format!("{}(varchar, varchar)", self.name());
-        coerce(&usage, found, &[(is_text, DataType::Utf8View), (is_text, DataType::Utf8)])
+        coerce(&usage, found, &[(is_text, DataType::Utf8), (is_text, DataType::Utf8)])
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
@@ -88,7 +88,7 @@ impl JsonExtract {
         json: &dyn Array,
         path: impl Fn(usize) -> std::result::Result<Option<Cow<'p, JsonPath>>, String>,
     ) -> Result<ColumnarValue> {
-        let json = json.as_string_view();
+        let json: &StringArray = json.as_string();
         let mut out = StringBuilder::new();
         for (row, text) in json.iter().enumerate() {
             let path = path(row).map_err(DataFusionError::Execution)?;
