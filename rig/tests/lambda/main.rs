@@ -6,6 +6,7 @@
 mod athena;
 mod config;
 mod ingest;
+mod notices;
 mod relay;
 mod uploads;
 mod whole;
