@@ -43,6 +43,11 @@ locals {
       keys    = ["raw/dt=*/hour=*/fallback-*", "quarantine/*"]
       actions = ["s3:PutObject"]
     })
+    keep_notices = templatefile("${local.files}/write-objects.json.tftpl", {
+      bucket  = local.arn.bucket
+      keys    = ["notices/*"]
+      actions = ["s3:PutObject"]
+    })
     write_lake = templatefile("${local.files}/write-objects.json.tftpl", {
       bucket  = local.arn.bucket
       keys    = ["lake/*", "quarantine/*"]

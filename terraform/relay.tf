@@ -6,6 +6,10 @@ locals {
     DAYBOOK_EVENT_BUS     = local.name
     DAYBOOK_NOTIFY_EVENTS = join(",", var.store.notify_events)
   }
+  notice_policies = length(local.notices) == 0 ? {} : {
+    put-events   = local.policy.put_events
+    keep-notices = local.policy.keep_notices
+  }
 }
 
 module "relay" {
@@ -33,7 +37,7 @@ module "relay" {
       write-fallback      = local.policy.write_relay_fallback
       keep-failed-batches = local.policy.keep_failed_batches
       record-uploads      = local.policy.record_uploads
-    }, length(local.notices) > 0 ? { put-events = local.policy.put_events } : {})
+    }, local.notice_policies)
   })
 
   depends_on = [terraform_data.release, terraform_data.zips]

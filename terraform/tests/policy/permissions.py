@@ -55,7 +55,7 @@ ROLES = {
        for kind in ("iceberg-compaction", "iceberg-retention", "iceberg-orphan-file-deletion")},
 }
 # What a role may only where an option asks for it.
-OPTIONAL = {"relay": {("events:PutEvents", "BUS")}}
+OPTIONAL = {"relay": {("events:PutEvents", "BUS"), ("s3:PutObject", "BUCKET/notices/*")}}
 # A listing is bounded by prefix, but where AWS looks without one.
 WHOLE_LISTING = {"keep-failed-batches", "deliver-to-bucket", "optimize-table"}
 # What AWS offers no narrower resource for.

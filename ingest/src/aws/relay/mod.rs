@@ -2,6 +2,7 @@
 
 mod batch;
 mod bus;
+mod entry;
 mod poison;
 mod uploads;
 
@@ -32,8 +33,8 @@ const LEAST_TIME: Duration = Duration::from_millis(250);
 /// its reason, and the rest goes on. The first thing that can be neither relayed nor kept ends the batch: the stream
 /// starts again from there, and a line that comes twice is in the table once (I2).
 ///
-/// If there is a bus, it is told of what was chosen once the lines are in the log; what it does not take comes again, with
-/// its line.
+/// If there is a bus, it is told of what was chosen once the lines are in the log; what it does not take comes again with
+/// its line for some minutes, and is then kept ([`Bus`]).
 ///
 /// It also hears from S3 of contents that came: each becomes a change of its asset.
 #[derive(Debug)]
@@ -77,8 +78,18 @@ impl RelayFunction {
         let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_s3::Client::new(&sdk));
         let store = DynamoStore::new(dynamodb, s3, store, system, deadline.clone());
         let uploads = Uploads::new(store, assets, settings, system);
-        let bus = bus.map(|bus| Bus::new(aws_sdk_eventbridge::Client::new(&sdk), bus, deadline.clone()));
-        Ok(Self { bus, ..Self::new(&sdk, targets, deadline, ground.metrics.clone()).with_uploads(uploads) })
+        let relay = Self::new(&sdk, targets, deadline, ground.metrics.clone()).with_uploads(uploads);
+        Ok(match bus {
+            Some(bus) => relay.with_bus(aws_sdk_eventbridge::Client::new(&sdk), bus),
+            None => relay,
+        })
+    }
+
+    /// The same, telling a bus as well.
+    #[must_use]
+    pub fn with_bus(self, client: aws_sdk_eventbridge::Client, settings: BusSettings) -> Self {
+        let bus = Bus::new(client, settings, self.quarantine.clone(), self.deadline.clone());
+        Self { bus: Some(bus), ..self }
     }
 
     /// The same, recording uploads as well.
@@ -130,7 +141,9 @@ impl RelayFunction {
         }
         self.metrics.count("RelayedLines", changes.len() as u64);
         if let Some(bus) = &self.bus {
-            self.metrics.count("Notices", bus.tell(lines()).await?);
+            let outcome = bus.tell(lines()).await?;
+            self.metrics.count("Notices", outcome.told);
+            self.metrics.count("NoticesKept", outcome.kept);
         }
         Ok(())
     }
