@@ -27,6 +27,21 @@ where
     }
 }
 
+/// The same of a request that is about a query that was started: one that Athena does not know, or whose rows are gone.
+pub(crate) fn of_run<E>(doing: &str) -> impl FnOnce(SdkError<E>) -> Error
+where
+    E: std::error::Error + ProvideErrorMetadata + Debug + Send + Sync + 'static,
+{
+    let failed = of_request(doing);
+    move |error| match error.code() {
+        Some("InvalidRequestException") => {
+            let reason = error.message().unwrap_or("no message").to_owned();
+            Error::new(ErrorKind::UnknownRun, "Athena has no such run, or no longer its rows").with_source(reason)
+        }
+        _ => failed(error),
+    }
+}
+
 /// Whether the same request may be taken later.
 fn is_passing(code: &str) -> bool {
     code.contains("Throttl") || matches!(code, "TooManyRequestsException" | "InternalServerException")

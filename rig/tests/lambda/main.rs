@@ -7,6 +7,7 @@ mod athena;
 mod config;
 mod ingest;
 mod notices;
+mod questions;
 mod relay;
 mod uploads;
 mod whole;
