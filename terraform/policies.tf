@@ -107,6 +107,9 @@ locals {
     invoke_compactor = templatefile("${local.files}/invoke-function.json.tftpl", {
       function = "${local.arn.function}:${local.name}-compactor"
     })
+    invoke_query = templatefile("${local.files}/invoke-function.json.tftpl", {
+      function = "${local.arn.function}:${local.name}-query"
+    })
     put_events = templatefile("${local.files}/put-events.json.tftpl", {
       bus = "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${local.name}"
     })

@@ -22,7 +22,7 @@ pub enum ErrorKind {
     Cancelled,
     /// A run of a query is not known, or its rows are gone.
     UnknownRun,
-    /// The answer has more bytes than can be carried.
+    /// The question reads more bytes than it may, or the answer has more than can be carried.
     TooLarge,
     /// The table holds something that this engine must not ignore and cannot read.
     Unsupported,

@@ -127,7 +127,11 @@ impl Questions {
             let run = self.runs.last(&list(&ask.tenant, name), token).map_err(unknown)?;
             return match own().count() {
                 1 => Ok(Of::Run { run }),
-                _ => Err(Problem::parameter(RUN, "invalid_value", "run goes with format only: the run has its parameters.")),
+                _ => Err(Problem::parameter(
+                    RUN,
+                    "invalid_value",
+                    "run goes with format only: the run has its parameters.",
+                )),
             };
         }
         let mut parameters = BTreeMap::new();
@@ -213,5 +217,96 @@ fn problem(kind: &str, detail: String) -> Problem {
         "cancelled" => Problem::internal("The query was stopped."),
         "out_of_memory" => Problem::unavailable(detail),
         _ => Problem::unavailable("Queries cannot be asked now."),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+mod tests {
+    use super::*;
+
+    fn questions() -> Questions {
+        let sdk = SdkConfig::builder().behavior_version(aws_sdk_lambda::config::BehaviorVersion::latest()).build();
+        let system = System { random: || [0xab; 16], ..System::real() };
+        Questions::new(&sdk, "f".to_owned(), Cursors::new([1; 32]), Deadline::default(), system)
+    }
+
+    fn ask(tenant: &str, parameters: &[(&str, &str)]) -> Ask {
+        Ask {
+            name: Some("traffic".to_owned()),
+            parameters: parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            accept: None,
+            tenant: tenant.to_owned(),
+            now: Timestamp::parse("2026-11-20T09:30:26Z").unwrap(),
+            path: "/v1/queries/traffic".to_owned(),
+        }
+    }
+
+    /// The function `query` has a test that reads the same texts.
+    #[test]
+    fn questions_are_what_the_function_reads() {
+        let questions = questions();
+        let check = |ask: &Ask, expect: &str| {
+            let question = Question {
+                query: "traffic",
+                tenant: &ask.tenant,
+                format: "csv",
+                now: ask.now,
+                wait_ms: questions.wait_ms(),
+                of: questions.of(ask, "traffic").unwrap(),
+            };
+            assert_eq!(String::from_utf8(written(&question).unwrap()).unwrap(), expect);
+        };
+        let given = ask("acme", &[("from", "now - 1h"), ("format", "csv")]);
+        let asked =
+            r#"{"query":"traffic","tenant":"acme","format":"csv","now":"2026-11-20T09:30:26.000000Z","wait_ms":5000"#;
+        let new = r#","parameters":{"from":"now - 1h"},"token":"abababababababababababababababab"}"#;
+        check(&given, &format!("{asked}{new}"));
+        let running = questions.running(&given, "traffic", "q-1");
+        let location = running.header("location").unwrap();
+        let token = location.strip_prefix("/v1/queries/traffic?run=").unwrap().strip_suffix("&format=csv").unwrap();
+        check(&ask("acme", &[("run", token)]), &format!(r#"{asked},"run":"q-1"}}"#));
+    }
+
+    #[test]
+    fn a_run_is_its_tenants_and_its_querys() {
+        let questions = questions();
+        let token = questions.runs.token(&list("acme", "traffic"), "q-1");
+        let status = |tenant: &str, query: &str, parameters: &[(&str, &str)]| {
+            questions.of(&ask(tenant, parameters), query).map_or_else(|problem| problem.status, |_| 200)
+        };
+        assert_eq!(status("acme", "traffic", &[("run", &token)]), 200);
+        assert_eq!(status("acme", "errors", &[("run", &token)]), 404);
+        assert_eq!(status("other", "traffic", &[("run", &token)]), 404);
+        assert_eq!(status("acme", "traffic", &[("run", "q-1")]), 404);
+        assert_eq!(status("acme", "traffic", &[("run", &token), ("from", "now")]), 400);
+        assert_eq!(status("acme", "traffic", &[("from", "now"), ("from", "now")]), 400);
+    }
+
+    #[test]
+    fn answers_are_what_the_function_tells() {
+        let status = |told: &str| match read(told.as_bytes()) {
+            Ok(Told::Done { .. }) => 200,
+            Ok(Told::Running { .. }) => 202,
+            Ok(Told::Error { kind, detail }) => problem(&kind, detail).status,
+            Err(problem) => problem.status,
+        };
+        assert_eq!(status(r#"{"done":{"body":"a\r\n","bytes_read":7,"elapsed_ms":1.5}}"#), 200);
+        assert_eq!(status(r#"{"running":{"run":"q-1"}}"#), 202);
+        for (kind, expect) in [
+            ("unknown_query", 404),
+            ("unknown_run", 404),
+            ("bad_parameter", 400),
+            ("too_large", 400),
+            ("timeout", 504),
+            ("cancelled", 500),
+            ("out_of_memory", 503),
+            ("unavailable", 503),
+        ] {
+            assert_eq!(status(&format!(r#"{{"error":{{"kind":"{kind}","detail":"d"}}}}"#)), expect, "{kind}");
+        }
+        for other in ["", "null", r#"{"rows":[]}"#] {
+            assert_eq!(status(other), 500, "{other}");
+        }
     }
 }

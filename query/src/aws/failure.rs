@@ -53,7 +53,7 @@ pub(crate) fn of_query(name: &str, status: &QueryExecutionStatus) -> Error {
     let system = status.athena_error().is_some_and(|error| error.retryable());
     let kind = match status.state() {
         _ if reason.contains("exhausted resources") => ErrorKind::OutOfMemory,
-        _ if reason.contains("Bytes scanned limit") => ErrorKind::Engine,
+        _ if reason.contains("Bytes scanned limit") => ErrorKind::TooLarge,
         _ if reason.contains("timeout") || reason.contains("timed out") => ErrorKind::Timeout,
         Some(QueryExecutionState::Cancelled) => ErrorKind::Cancelled,
         _ if system => ErrorKind::Unavailable,
@@ -91,7 +91,7 @@ mod tests {
                 QueryExecutionState::Cancelled,
                 "Query cancelled! : Bytes scanned limit was exceeded",
                 false,
-                ErrorKind::Engine,
+                ErrorKind::TooLarge,
             ),
         ] {
             let athena = AthenaError::builder().retryable(retryable).build();

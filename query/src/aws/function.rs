@@ -85,7 +85,9 @@ impl QueryFunction {
             None => {
                 let rows = self.rows(query, question).await?;
                 match question.format {
-                    Form::Json => RawValue::from_string(text_of(Form::Json, query, &rows, None)?).map_err(unwritable)?,
+                    Form::Json => {
+                        RawValue::from_string(text_of(Form::Json, query, &rows, None)?).map_err(unwritable)?
+                    }
                     form => raw(&json!({"body": text_of(form, query, &rows, None)?}))?,
                 }
             }
@@ -228,4 +230,23 @@ fn raw(value: &Value) -> Result<Box<RawValue>> {
 
 fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::Engine, "the answer cannot be written as JSON").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The function `ingest` has a test that writes the same texts.
+    #[test]
+    fn questions_are_what_ingest_asks() {
+        let asked =
+            r#"{"query":"traffic","tenant":"acme","format":"csv","now":"2026-11-20T09:30:26.000000Z","wait_ms":5000"#;
+        let read = |rest: &str| serde_json::from_str::<Question>(&format!("{asked}{rest}")).unwrap();
+        let new = read(r#","parameters":{"from":"now - 1h"},"token":"abababababababababababababababab"}"#);
+        assert_eq!((new.tenant.as_deref(), new.format, new.wait_ms), (Some("acme"), Form::Csv, Some(5_000)));
+        assert_eq!((text(&new.parameters["from"]), new.token.map(|it| it.len())), ("now - 1h".to_owned(), Some(32)));
+        assert_eq!(new.now, Timestamp::parse("2026-11-20T09:30:26Z").ok());
+        assert_eq!(read(r#","run":"q-1"}"#).run.as_deref(), Some("q-1"));
+        assert!(serde_json::from_str::<Question>(r#"{"nosuch":1}"#).is_err());
+    }
 }

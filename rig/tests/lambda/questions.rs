@@ -227,7 +227,9 @@ async fn what_is_busy_is_asked_again_and_then_said() {
     let tokens: Vec<Value> = desk
         .athena()
         .into_iter()
-        .filter_map(|(operation, body)| (operation == "StartQueryExecution").then(|| body["ClientRequestToken"].clone()))
+        .filter_map(|(operation, body)| {
+            (operation == "StartQueryExecution").then(|| body["ClientRequestToken"].clone())
+        })
         .collect();
     assert!(tokens.len() == 3 && tokens.iter().all(|token| *token == tokens[0]), "one run: {tokens:?}");
     assert!(tokens[0].as_str().unwrap().len() >= 32, "{tokens:?}");

@@ -22,7 +22,8 @@ ROLES = {
     | {(f"dynamodb:{action}", on) for action in STORE for on in (TABLE, "TABLE/index/lists")}
     | {("firehose:PutRecord", RAW), ("firehose:PutRecordBatch", RAW)}
     | {("s3:PutObject", f"BUCKET/{keys}") for keys in ("raw/dt=*/hour=*/fallback-*", "bodies/*", "assets/*")}
-    | {("s3:GetObject", "BUCKET/assets/*"), ("s3:GetObject", "BUCKET/bodies/*"), ("s3:DeleteObject", "BUCKET/assets/*")},
+    | {("s3:GetObject", "BUCKET/assets/*"), ("s3:GetObject", "BUCKET/bodies/*"), ("s3:DeleteObject", "BUCKET/assets/*")}
+    | {("lambda:InvokeFunction", "QUERY")},
     "relay": LOGS | TRACE | FAILED | STREAM
     | {("firehose:PutRecordBatch", RAW)}
     | {("dynamodb:GetItem", TABLE), ("dynamodb:PutItem", TABLE)}
@@ -128,6 +129,7 @@ def short(arn, role):
         ("arn:aws:glue:*:catalog", CATALOG), ("arn:aws:glue:*:database/*", DATABASE), ("arn:aws:glue:*:table/*", TABLES),
         ("arn:aws:athena:*:workgroup/*", WORKGROUP), ("arn:aws:logs:*:log-group:/aws-glue/*", "GLUE"),
         ("arn:aws:logs:*:log-group:*:log-stream:[*]", "LOGS"), ("arn:aws:lambda:*-compactor", "COMPACTOR"),
+        ("arn:aws:lambda:*-query", "QUERY"),
         ("arn:aws:events:*:event-bus/*", "BUS"),
     ]
     for pattern, word in patterns:
