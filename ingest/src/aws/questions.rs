@@ -211,7 +211,11 @@ fn problem(kind: &str, detail: String) -> Problem {
     match kind {
         "unknown_query" => Problem::not_found("There is no such query; GET /queries lists them."),
         "unknown_run" => no_such_run(),
-        "bad_parameter" => Problem::of_query_parameter(detail),
+        "bad_parameter" if detail.starts_with("parameter ") => Problem::of_query_parameter(detail),
+        "bad_parameter" => {
+            tracing::error!(detail, "the function query does not take the question: is it of another version?");
+            Problem::internal("The query failed.")
+        }
         "too_large" => Problem::answer_too_large(detail),
         "timeout" => Problem::query_timeout(detail),
         "cancelled" => Problem::internal("The query was stopped."),
@@ -293,10 +297,12 @@ mod tests {
         };
         assert_eq!(status(r#"{"done":{"body":"a\r\n","bytes_read":7,"elapsed_ms":1.5}}"#), 200);
         assert_eq!(status(r#"{"running":{"run":"q-1"}}"#), 202);
+        let of_version = r#"{"error":{"kind":"bad_parameter","detail":"this is no question: unknown field"}}"#;
+        assert_eq!(status(of_version), 500, "nobody who asked has done wrong");
+        assert_eq!(status(r#"{"error":{"kind":"bad_parameter","detail":"parameter from: it is required"}}"#), 400);
         for (kind, expect) in [
             ("unknown_query", 404),
             ("unknown_run", 404),
-            ("bad_parameter", 400),
             ("too_large", 400),
             ("timeout", 504),
             ("cancelled", 500),

@@ -93,8 +93,9 @@ impl Bus {
     }
 
     /// Tells of the events of these lines, as far as they were chosen. When it returns, the bus has them, or they are kept
-    /// as an object under `notices/`: what the bus will never take at once, and what it cannot take now once it is older
-    /// than the patience. So neither a bus that is down nor a notice that it dislikes holds up the log for longer.
+    /// as an object under `notices/`: what the bus will never take, at once; and what it cannot take now, with everything
+    /// behind it, once the oldest of its call is older than the patience. So neither a bus that is down nor a notice that
+    /// it dislikes holds up the log for longer.
     ///
     /// What a task was before is not known here: a change to `completed` of one that was so already is told of, too.
     ///
@@ -199,7 +200,7 @@ impl Bus {
         }
     }
 
-    /// Whether some of these are so new that they come again rather than being kept.
+    /// Whether all of these are so new that they come again rather than being kept.
     fn waits_for(&self, entries: &[&Entry]) -> bool {
         let patience = i64::try_from(self.settings.patience.as_micros()).unwrap_or(i64::MAX);
         let since = (self.system.now)().micros().saturating_sub(patience);
