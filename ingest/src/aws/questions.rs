@@ -28,6 +28,8 @@ const WAIT: Duration = Duration::from_secs(5);
 const ATTEMPT: Duration = Duration::from_secs(12);
 /// When the client should come back, seconds.
 const RETRY_AFTER: &str = "2";
+/// What the function says first of what it cannot read: nothing that a client could mend.
+const NO_QUESTION: &str = "this is no question";
 /// The query's parameter that names a run; no query has one of its own by this name.
 const RUN: &str = "run";
 
@@ -211,11 +213,11 @@ fn problem(kind: &str, detail: String) -> Problem {
     match kind {
         "unknown_query" => Problem::not_found("There is no such query; GET /queries lists them."),
         "unknown_run" => no_such_run(),
-        "bad_parameter" if detail.starts_with("parameter ") => Problem::of_query_parameter(detail),
-        "bad_parameter" => {
-            tracing::error!(detail, "the function query does not take the question: is it of another version?");
+        "bad_parameter" if detail.starts_with(NO_QUESTION) => {
+            tracing::error!(detail, "the function query cannot read the question: is it of another version?");
             Problem::internal("The query failed.")
         }
+        "bad_parameter" => Problem::of_query_parameter(detail),
         "too_large" => Problem::answer_too_large(detail),
         "timeout" => Problem::query_timeout(detail),
         "cancelled" => Problem::internal("The query was stopped."),
@@ -303,6 +305,7 @@ mod tests {
         for (kind, expect) in [
             ("unknown_query", 404),
             ("unknown_run", 404),
+            ("bad_parameter", 400),
             ("too_large", 400),
             ("timeout", 504),
             ("cancelled", 500),
