@@ -34,7 +34,7 @@ const LEAST_TIME: Duration = Duration::from_millis(250);
 /// starts again from there, and a line that comes twice is in the table once (I2).
 ///
 /// If there is a bus, it is told of what was chosen once the lines are in the log; what it does not take comes again with
-/// its line for some minutes, and is then kept ([`Bus`]).
+/// its line for some minutes, and is then kept (`relay/bus.rs`).
 ///
 /// It also hears from S3 of contents that came: each becomes a change of its asset.
 #[derive(Debug)]
