@@ -96,6 +96,11 @@ locals {
       statistic = "Sum", period = 300, periods = 1, of = 1, above = 0
       says      = "Records of the stream are no changes; they are kept in quarantine/."
     }
+    notices-kept = {
+      namespace = "Daybook", metric = "NoticesKept", dimensions = local.emf["relay"]
+      statistic = "Sum", period = 300, periods = 1, of = 1, above = 0
+      says      = "The event bus did not take notices; they are kept in notices/."
+    }
     gateway-log-behind = {
       namespace = "AWS/Firehose", metric = "DeliveryToS3.DataFreshness", dimensions = { DeliveryStreamName = local.stream.gateway }
       statistic = "Maximum", period = 300, periods = 2, of = 2, above = local.threshold.delivery_age_minutes * 60

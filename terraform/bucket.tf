@@ -1,5 +1,5 @@
-# raw/ gateway/ quarantine/ bodies/ assets/ lake/, beside them results/ of Athena, undelivered/ of Firehose and
-# aws/lambda/ of what a function could not do.
+# raw/ gateway/ quarantine/ bodies/ assets/ lake/, beside them results/ of Athena, undelivered/ of Firehose, notices/ that
+# the event bus did not take and aws/lambda/ of what a function could not do.
 resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:who reads the bucket is CloudTrail's to say; a second bucket of access logs would be billed
   #checkov:skip=CKV_AWS_144:the log's second copy is the operator's decision; docs/deploy.md says how

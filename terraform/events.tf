@@ -1,5 +1,6 @@
-# Other systems hear of every change: the states that the store writes go from its stream to an event bus, such as a
-# task that is completed ({"detail": {"dynamodb": {"NewImage": {"status": {"S": ["completed"]}}}}}).
+# What store.notify_events chooses comes from the relay. Beside it, other systems hear of every change: the states that the
+# store writes go from its stream to an event bus, such as a task that is completed
+# ({"detail": {"dynamodb": {"NewImage": {"status": {"S": ["completed"]}}}}}).
 
 resource "aws_cloudwatch_event_bus" "this" {
   #checkov:skip=CKV_AWS_365:encrypted with AWS's key; the bus keeps nothing

@@ -46,6 +46,7 @@ module "ingest" {
       DAYBOOK_EVENT_RETENTION_DAYS      = tostring(var.store.event_retention_days)
       DAYBOOK_SUBMISSION_RETENTION_DAYS = tostring(var.store.submission_retention_days)
       DAYBOOK_IDEMPOTENCY_HOURS         = tostring(var.store.idempotency_hours)
+      DAYBOOK_QUERY_FUNCTION            = "${local.name}-query"
     })
 
     policies = merge(local.key_policies, {
@@ -54,6 +55,7 @@ module "ingest" {
       write-fallback  = local.policy.write_fallback
       read-bodies     = local.policy.read_bodies
       remove-assets   = local.policy.remove_assets
+      ask-questions   = local.policy.invoke_query
     })
   })
 

@@ -43,6 +43,11 @@ locals {
       keys    = ["raw/dt=*/hour=*/fallback-*", "quarantine/*"]
       actions = ["s3:PutObject"]
     })
+    keep_notices = templatefile("${local.files}/write-objects.json.tftpl", {
+      bucket  = local.arn.bucket
+      keys    = ["notices/*"]
+      actions = ["s3:PutObject"]
+    })
     write_lake = templatefile("${local.files}/write-objects.json.tftpl", {
       bucket  = local.arn.bucket
       keys    = ["lake/*", "quarantine/*"]
@@ -101,6 +106,9 @@ locals {
 
     invoke_compactor = templatefile("${local.files}/invoke-function.json.tftpl", {
       function = "${local.arn.function}:${local.name}-compactor"
+    })
+    invoke_query = templatefile("${local.files}/invoke-function.json.tftpl", {
+      function = "${local.arn.function}:${local.name}-query"
     })
     put_events = templatefile("${local.files}/put-events.json.tftpl", {
       bus = "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${local.name}"

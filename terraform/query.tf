@@ -1,4 +1,5 @@
-# Who asks: a workgroup that bounds what a question may read, the named questions, and the function that asks them.
+# Who asks: a workgroup that bounds what a question may read, the named questions, and the function that asks them. It is
+# called by ingest for /queries, and by whoever else may invoke it.
 
 locals {
   queries     = "${path.module}/../athena/queries"

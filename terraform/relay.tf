@@ -1,4 +1,16 @@
-# Changes from the table's stream into the raw log; and contents of assets, as S3 tells of them, into the store.
+# Changes from the table's stream into the raw log, and notices of them to the bus, if it is to have them; and contents of
+# assets, as S3 tells of them, into the store.
+
+locals {
+  notices = length(var.store.notify_events) == 0 ? {} : {
+    DAYBOOK_EVENT_BUS     = local.name
+    DAYBOOK_NOTIFY_EVENTS = join(",", var.store.notify_events)
+  }
+  notice_policies = length(local.notices) == 0 ? {} : {
+    put-events   = local.policy.put_events
+    keep-notices = local.policy.keep_notices
+  }
+}
 
 module "relay" {
   source = "./modules/lambda"
@@ -17,7 +29,7 @@ module "relay" {
       DAYBOOK_TABLE                = local.table_name
       DAYBOOK_FIREHOSE             = local.stream.raw
       DAYBOOK_EVENT_RETENTION_DAYS = tostring(var.store.event_retention_days)
-    })
+    }, local.notices)
 
     policies = merge(local.key_policies, {
       read-stream         = local.policy.read_stream
@@ -25,7 +37,7 @@ module "relay" {
       write-fallback      = local.policy.write_relay_fallback
       keep-failed-batches = local.policy.keep_failed_batches
       record-uploads      = local.policy.record_uploads
-    })
+    }, local.notice_policies)
   })
 
   depends_on = [terraform_data.release, terraform_data.zips]

@@ -201,7 +201,7 @@ variable "encryption" {
 }
 
 variable "store" {
-  description = "The store: another name for its table, such as a restored one's; how long it keeps what the log has for ever (0 is for ever), regions that replicate it, whether it may be deleted, and an event bus that is told of every change."
+  description = "The store: another name for its table, such as a restored one's; how long it keeps what the log has for ever (0 is for ever), regions that replicate it, whether it may be deleted, an event bus that is told of every change, and types of events that the bus is told of by their names, such as task.completed or user.*."
   type = object({
     table_name                = optional(string)
     event_retention_days      = optional(number, 30)
@@ -210,6 +210,7 @@ variable "store" {
     replica_regions           = optional(set(string), [])
     deletion_protection       = optional(bool, false)
     event_bus                 = optional(bool, false)
+    notify_events             = optional(list(string), [])
   })
   default = {}
 
@@ -225,6 +226,14 @@ variable "store" {
   validation {
     condition     = var.store.idempotency_hours >= 1
     error_message = "store.idempotency_hours must be at least 1."
+  }
+  validation {
+    condition     = alltrue([for name in var.store.notify_events : can(regex("^(data|task|user|asset)\\.([a-z]+|\\*)$", name))])
+    error_message = "store.notify_events must be types of changes, such as task.completed or user.*."
+  }
+  validation {
+    condition     = length(var.store.notify_events) == 0 || var.store.event_bus
+    error_message = "store.notify_events needs event_bus = true: the bus that is told."
   }
   validation {
     condition     = length(var.store.replica_regions) == 0 || (!var.encryption.own_key && var.encryption.key_arn == null)

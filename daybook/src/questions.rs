@@ -7,17 +7,14 @@ use compactor::{Lake, Limits as DecodeLimits, RawLog};
 use event::Timestamp;
 use futures::FutureExt;
 use ingest::System;
-use ingest::api::{Ask, QueryFn};
-use ingest::http::{Answer, Problem, accept};
+use ingest::api::{Ask, Form, QueryFn};
+use ingest::http::{Answer, Problem};
 use query::local::{Limits, LocalEngine, Snapshot};
 use query::{ErrorKind, NamedQuery, QueryEngine, Rows, Scope, format, named};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use crate::failure::Result;
-
-/// Forms of an answer: media type, and the word for `format=`.
-const FORMS: &[(&str, &str)] = &[("application/json", "json"), ("text/csv", "csv"), ("application/x-ndjson", "ndjson")];
 
 /// Headers of every answer: bytes of stored files that were read for it, and milliseconds that it took.
 const BYTES_READ: &str = "daybook-bytes-read";
@@ -93,8 +90,8 @@ impl Questions {
         let Some(name) = &ask.name else { return Ok(Answer::json(200, &listing())) };
         let query =
             named::find(name).map_err(|_| Problem::not_found("There is no such query; GET /queries lists them."))?;
-        let form = form(&ask)?;
-        let given: Vec<_> = ask.parameters.iter().filter(|(name, _)| name != "format").cloned().collect();
+        let form = ask.form()?;
+        let given: Vec<_> = ask.parameters.iter().filter(|(name, _)| name != Form::PARAMETER).cloned().collect();
         let scope = Scope::tenant(ask.now, &ask.tenant);
         let params = query
             .bind(given.iter().map(|(name, value)| (name.as_str(), value.as_str())), &scope)
@@ -107,27 +104,13 @@ impl Questions {
         let rows = engine.run(query, &params).await.map_err(|error| problem(&error))?;
         let elapsed = Duration::from_micros((self.monotonic)().saturating_sub(begun));
         let body = match form {
-            "text/csv" => Ok(format::csv(&rows)),
-            "application/x-ndjson" => format::ndjson(&rows),
-            _ => format::timed_json(query.name, &rows, elapsed),
+            Form::Csv => Ok(format::csv(&rows)),
+            Form::Ndjson => format::ndjson(&rows),
+            Form::Json => format::timed_json(query.name, &rows, elapsed),
         };
-        let answer = Answer::of(200, form, body.map_err(|error| problem(&error))?);
+        let answer = Answer::of(200, form.media(), body.map_err(|error| problem(&error))?);
         let elapsed_ms = format!("{:.1}", elapsed.as_secs_f64() * 1_000.0);
         Ok(answer.with(BYTES_READ, rows.bytes_read.to_string()).with(ELAPSED_MS, elapsed_ms))
-    }
-}
-
-/// The form that the client wants: `format=`, else `Accept`.
-fn form(ask: &Ask) -> std::result::Result<&'static str, Problem> {
-    let media: Vec<&'static str> = FORMS.iter().map(|(media, _)| *media).collect();
-    match ask.parameters.iter().find(|(name, _)| name == "format") {
-        Some((_, word)) => FORMS
-            .iter()
-            .find(|(_, known)| known == word)
-            .map(|(media, _)| *media)
-            .ok_or_else(|| Problem::parameter("format", "invalid_value", "format must be json, csv or ndjson.")),
-        None => accept::choose(ask.accept.as_deref(), &media)
-            .ok_or_else(|| Problem::not_acceptable(format!("This route answers with {}.", media.join(", ")))),
     }
 }
 
@@ -140,11 +123,7 @@ pub fn listing() -> serde_json::Value {
 fn problem(error: &query::Error) -> Problem {
     match error.kind() {
         ErrorKind::UnknownQuery => Problem::not_found(error.context()),
-        ErrorKind::BadParameter => {
-            // The context begins with the parameter's name; the pointer is for programs.
-            let name = error.context().strip_prefix("parameter ").and_then(|rest| rest.split(':').next());
-            Problem::parameter(name.unwrap_or_default(), "invalid_value", error.context())
-        }
+        ErrorKind::BadParameter => Problem::of_query_parameter(error.context()),
         ErrorKind::Timeout => Problem::query_timeout(error.context()),
         ErrorKind::OutOfMemory => Problem::unavailable(error.context()),
         _ => {

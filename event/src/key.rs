@@ -9,6 +9,8 @@ pub const RAW: &str = "raw/";
 pub const GATEWAY: &str = "gateway/";
 /// Prefix of lines that could not be decoded.
 pub const QUARANTINE: &str = "quarantine/";
+/// Prefix of notices that an event bus did not take.
+pub const NOTICES: &str = "notices/";
 /// Prefix of bodies too large to stand in their event.
 pub const BODIES: &str = "bodies/";
 /// Prefix of the Iceberg warehouse.
@@ -29,6 +31,11 @@ pub fn raw(arrival: Timestamp, name: &str) -> String {
 /// `quarantine/dt=YYYY-MM-DD/<name>.ndjson.gz`.
 pub fn quarantine(arrival: Timestamp, name: &str) -> String {
     format!("{QUARANTINE}dt={}/{name}.ndjson.gz", arrival.day())
+}
+
+/// `notices/dt=YYYY-MM-DD/<name>.ndjson`.
+pub fn notices(arrival: Timestamp, name: &str) -> String {
+    format!("{NOTICES}dt={}/{name}.ndjson", arrival.day())
 }
 
 /// `bodies/dt=YYYY-MM-DD/<event id>`.

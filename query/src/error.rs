@@ -20,6 +20,10 @@ pub enum ErrorKind {
     Unavailable,
     /// The asker gave up, or someone stopped the query.
     Cancelled,
+    /// A run of a query is not known, or its rows are gone.
+    UnknownRun,
+    /// The question reads more bytes than it may, or the answer has more than can be carried.
+    TooLarge,
     /// The table holds something that this engine must not ignore and cannot read.
     Unsupported,
     /// The engine failed: bad SQL, unreadable files, a broken expectation.

@@ -5,6 +5,7 @@ pub mod fixtures;
 pub mod flow;
 pub mod foreign;
 pub mod http;
+pub mod invoke_api;
 pub mod oracle;
 pub mod outsider;
 pub mod plan;

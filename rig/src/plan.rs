@@ -29,15 +29,19 @@ pub enum Fault {
     Conflict,
     /// The service carries the request out; its answer ends in the middle.
     Truncate,
-    /// `PutRecordBatch` answers 200 and takes only some of the records: record `i` fails if bit `i % 64` is set.
+    /// `PutRecordBatch` or `PutEvents` answers 200 and takes only some of the records for now: record `i` fails if bit
+    /// `i % 64` is set.
     PartialPut(u64),
+    /// The same of `PutEvents`, for a reason that will not pass.
+    RefusePart(u64),
 }
 
 impl Fault {
     /// Whether a service could do this to a request of the operation.
     pub fn applies_to(self, operation: &str) -> bool {
         match self {
-            Self::PartialPut(_) => operation == "firehose:PutRecordBatch",
+            Self::PartialPut(_) => ["firehose:PutRecordBatch", "events:PutEvents"].contains(&operation),
+            Self::RefusePart(_) => operation == "events:PutEvents",
             Self::Conflict => {
                 ["dynamodb:TransactWriteItems", "dynamodb:PutItem", "glue:UpdateTable"].contains(&operation)
                     || operation.starts_with("s3:PutObject")

@@ -229,6 +229,22 @@ run "an_event_bus" {
     condition     = length(aws_pipes_pipe.this) == 1 && strcontains(aws_pipes_pipe.this[0].source_parameters[0].filter_criteria[0].filter[0].pattern, "\"S\":[\"S\"]")
     error_message = "States go to the bus."
   }
+  assert {
+    condition     = length(local.notices) == 0
+    error_message = "The relay tells nobody unless it is to."
+  }
+}
+
+run "notices_on_the_bus" {
+  command = plan
+  variables {
+    store = { event_bus = true, notify_events = ["task.completed", "user.*"] }
+  }
+
+  assert {
+    condition     = local.notices.DAYBOOK_EVENT_BUS == aws_cloudwatch_event_bus.this[0].name && local.notices.DAYBOOK_NOTIFY_EVENTS == "task.completed,user.*"
+    error_message = "The relay knows the bus, and what to tell it of."
+  }
 }
 
 run "object_lock_and_archive" {

@@ -392,3 +392,19 @@ run "monitoring_threshold" {
   }
   expect_failures = [var.monitoring]
 }
+
+run "store_notify_events_other" {
+  command = plan
+  variables {
+    store = { event_bus = true, notify_events = ["request.read"] }
+  }
+  expect_failures = [var.store]
+}
+
+run "store_notify_events_alone" {
+  command = plan
+  variables {
+    store = { notify_events = ["task.completed"] }
+  }
+  expect_failures = [var.store]
+}

@@ -38,7 +38,7 @@ use crate::store::{EventSink, EventStore};
 use crate::system::System;
 
 pub use admission::Admission;
-pub use queries::{Ask, QueryFn};
+pub use queries::{Ask, Form, QueryFn};
 
 /// What the API is made of.
 pub struct Parts {

@@ -9,6 +9,7 @@ use event::redact::{Redactor, Rules};
 use event::secret::InstallationKey;
 
 use super::objects::Objects;
+use super::questions::Questions;
 use super::{Bucket, DynamoSettings, DynamoStore, Fallback, FirehoseLines, FirehoseSink, KeyTable, S3Sink};
 use crate::api::Parts;
 use crate::http::auth::{BearerSettings, Bearers, ClaimRules, Credentials, FindKey, Issued};
@@ -73,6 +74,10 @@ pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Si
     let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&config), aws_sdk_s3::Client::new(&config));
     let system = System::real();
     let keys = KeyTable::new(dynamodb.clone(), store.table.clone(), patience.clone());
+    let queries = env.optional("DAYBOOK_QUERY_FUNCTION").map(|function| {
+        let runs = Cursors::new(key.derive("runs"));
+        Questions::new(&config, function.to_owned(), runs, patience.clone(), system).into_query_fn()
+    });
     let parts = Parts {
         settings,
         redactor,
@@ -85,7 +90,7 @@ pub async fn parts(ground: &Ground, patience: Deadline) -> Result<(Parts, Arc<Si
         ),
         sink: Arc::clone(&sink) as _,
         assets: Arc::new(assets),
-        queries: None,
+        queries,
         credentials: Credentials { issued: issued(env, keys.into_find(system))?, bearers: bearers(env, system)? },
     };
     Ok((parts, sink))

@@ -17,6 +17,7 @@ const BUSY: &[&str] = &[
     "ServiceUnavailableException",
     "SlowDown",
     "ThrottlingException",
+    "TooManyRequestsException",
     "TransactionInProgressException",
 ];
 

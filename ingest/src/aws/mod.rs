@@ -15,6 +15,7 @@ mod line;
 mod list;
 mod objects;
 pub mod pack;
+mod questions;
 mod relay;
 mod retry;
 mod s3_sink;

@@ -143,6 +143,13 @@ impl Problem {
         Self::fields(vec![FieldError::parameter(name, code, detail)])
     }
 
+    /// 400 for a parameter of a named query: the detail begins with `parameter` and its name, the pointer is for programs.
+    pub fn of_query_parameter(detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let name = detail.strip_prefix("parameter ").and_then(|rest| rest.split(':').next()).unwrap_or_default();
+        Self::parameter(name, "invalid_value", detail.clone())
+    }
+
     /// A refusal of the domain; `what` names the kind of entity, as in "Task not found".
     pub fn refusal(refusal: Refusal, what: &str, condition: bool) -> Self {
         match refusal {

@@ -80,6 +80,11 @@ impl Choice {
         (submissions, self.0.len() > usize::from(submissions))
     }
 
+    /// Whether something is among them that changed nothing.
+    pub fn has_requests(&self) -> bool {
+        self.0.iter().any(|name| name.starts_with("request."))
+    }
+
     /// What an event is to this choice. One event is one notice: completion comes before the change that it was.
     pub fn of(&self, event: &Event) -> Told {
         let plain = self.0.get(event.event_type.as_str()).copied();

@@ -53,11 +53,28 @@ struct Data<'a> {
     status: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "is_false")]
+    state_left_out: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Notice {
     /// The notice of an event that was chosen as this type.
     pub fn of(kind: &str, event: &Event) -> Self {
+        let state = event.state_after.as_deref().and_then(|state| serde_json::from_str(state).ok());
+        Self::with(kind, event, state, false)
+    }
+
+    /// The same where a state is more than the receiver takes: it says so, and names the version at which it can be read.
+    pub fn without_state(kind: &str, event: &Event) -> Self {
+        Self::with(kind, event, None, true)
+    }
+
+    fn with(kind: &str, event: &Event, state: Option<&RawValue>, state_left_out: bool) -> Self {
         let message = Message {
             r#type: kind,
             timestamp: event.received_at,
@@ -70,7 +87,8 @@ impl Notice {
                 version: event.entity_version,
                 operation: event.operation.as_deref(),
                 status: event.status,
-                state: event.state_after.as_deref().and_then(|state| serde_json::from_str(state).ok()),
+                state,
+                state_left_out,
             },
         };
         let subject = event.entity_type.clone().zip(event.entity_id.clone());

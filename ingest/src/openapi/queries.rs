@@ -28,6 +28,11 @@ pub(super) fn run() -> Operation {
         "name": "format", "in": "query", "description": "The form of the answer; unless given, `Accept` decides.",
         "schema": {"type": "string", "enum": ["json", "csv", "ndjson"]},
     });
+    let run = json!({
+        "name": "run", "in": "query",
+        "description": "A run of this query, as the `Location` of a 202 names it; goes with `format` only.",
+        "schema": {"type": "string"},
+    });
     let parameters = json!({
         "name": "parameters", "in": "query", "style": "form", "explode": true,
         "description": "The query's own parameters, each by its name; others are refused.",
@@ -38,16 +43,19 @@ pub(super) fn run() -> Operation {
         "columns": [{"name": "hour_start", "type": "timestamp"}, {"name": "requests", "type": "bigint"}],
         "rows": [{"hour_start": "2026-11-21T10:00:00.000000Z", "requests": 13}],
     });
+    let running = json!({"query": "traffic", "status": "running"});
     let csv = "hour_start,requests\n2026-11-21T10:00:00.000000Z,13\n";
     let lines = "{\"hour_start\":\"2026-11-21T10:00:00.000000Z\",\"requests\":13}\n";
     let reply = Reply::json("The rows.", schema("QueryAnswer"), example)
         .or("text/csv", json!({"type": "string"}), csv.into())
         .or("application/x-ndjson", json!({"type": "string"}), lines.into());
     Operation::new("runQuery", TAG, "Ask one")
-        .says("Answers see the caller's tenant only, and what the relay has written. A query ends after 10,000 rows (`truncated`) or 30 seconds (504).")
+        .says("Answers see the caller's tenant only: on one machine what the relay has written, on AWS what is compacted. An answer ends after 10,000 rows (`truncated`). A query ends after 30 seconds (504); on AWS after 5 minutes, but after 5 seconds the answer is 202, and its `Location` can be asked, by the same tenant, until the answer is there, and as often as wanted from then on.")
         .takes(name)
         .takes(format)
+        .takes(run)
         .takes(parameters)
+        .replies(202, Reply::json("The query runs on; ask at `Location` again.", schema("RunningQuery"), running).with("Location").with("Retry-After"))
         .replies(200, reply.with("Daybook-Bytes-Read").with("Daybook-Elapsed-Ms"))
         .refuses(&[404])
 }
@@ -92,6 +100,11 @@ pub(super) fn schemas() -> Value {
                 "elapsed_ms": {"type": "number", "minimum": 0},
                 "cost_usd": {"type": "number", "minimum": 0, "description": "Where the engine charges."},
             },
+        },
+        "RunningQuery": {
+            "type": "object",
+            "required": ["query", "status"],
+            "properties": {"query": text(), "status": {"type": "string", "enum": ["running"]}},
         },
         "QueryColumn": {"type": "object", "required": ["name", "type"], "properties": {"name": text(), "type": text()}},
     })

@@ -11,7 +11,7 @@ use aws_sdk_athena::types::{
 };
 
 use crate::aws::convert;
-use crate::aws::failure::{of_query, of_request};
+use crate::aws::failure::{of_query, of_request, of_run};
 use crate::engine::QueryEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::named::{NamedQuery, Params, Prepared};
@@ -61,8 +61,8 @@ impl Settings {
 /// Athena over the table `requests` of one database.
 #[derive(Debug, Clone)]
 pub struct AthenaEngine {
-    client: Client,
-    settings: Settings,
+    pub(super) client: Client,
+    pub(super) settings: Settings,
 }
 
 impl AthenaEngine {
@@ -90,7 +90,7 @@ impl AthenaEngine {
         let seconds = self.settings.timeout.as_secs_f64();
         // Starting takes of the time, too.
         let timeout = tokio::time::sleep(self.settings.timeout);
-        let id = self.start(&query.prepare(params)?).await?;
+        let id = self.start(&query.prepare(params)?, None).await?;
         let given_up = tokio::select! {
             done = self.finish(query.name, &id) => match done {
                 Ok(rows) => return Ok(rows),
@@ -102,15 +102,20 @@ impl AthenaEngine {
             }
             () = cancel => Error::new(ErrorKind::Cancelled, format!("{} was cancelled", query.name)),
         };
-        if let Err(error) = self.client.stop_query_execution().query_execution_id(&id).send().await {
-            tracing::warn!(query_execution_id = id, error = %of_request("stop a query")(error), "a query runs on");
-        }
+        self.stop(&id).await;
         Err(given_up)
     }
 
+    /// Stops a query, if Athena hears of it.
+    pub(super) async fn stop(&self, id: &str) {
+        if let Err(error) = self.client.stop_query_execution().query_execution_id(id).send().await {
+            tracing::warn!(query_execution_id = id, error = %of_request("stop a query")(error), "a query runs on");
+        }
+    }
+
     /// Starts a query; one that was started although its answer was lost is not started again by a retry, since the
-    /// SDK sends the same token with each.
-    async fn start(&self, prepared: &Prepared) -> Result<String> {
+    /// SDK sends the same token with each: this one, if there is one.
+    pub(super) async fn start(&self, prepared: &Prepared, token: Option<&str>) -> Result<String> {
         let settings = &self.settings;
         let database = QueryExecutionContext::builder().database(&settings.database).build();
         let parameters = Some(&prepared.parameters).filter(|parameters| !parameters.is_empty());
@@ -120,6 +125,7 @@ impl AthenaEngine {
             .start_query_execution()
             .query_string(&prepared.statement)
             .set_execution_parameters(parameters.cloned())
+            .set_client_request_token(token.map(str::to_owned))
             .query_execution_context(database)
             .work_group(&settings.workgroup)
             .set_result_configuration(results)
@@ -137,13 +143,13 @@ impl AthenaEngine {
     }
 
     /// Waits until the query has ended, asking less often the longer it takes.
-    async fn wait(&self, name: &str, id: &str) -> Result<QueryExecution> {
+    pub(super) async fn wait(&self, name: &str, id: &str) -> Result<QueryExecution> {
         let (mut pause, longest) = POLLS;
         loop {
             tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(longest);
             let asked = self.client.get_query_execution().query_execution_id(id).send().await;
-            let execution = asked.map_err(of_request("say how a query stands"))?.query_execution;
+            let execution = asked.map_err(of_run("say how a query stands"))?.query_execution;
             let Some((execution, status)) = execution.and_then(|it| it.status.clone().map(|status| (it, status)))
             else {
                 return Err(Error::new(ErrorKind::Engine, format!("Athena does not know the query {id}")));
@@ -159,7 +165,7 @@ impl AthenaEngine {
     }
 
     /// Reads the answer, page after page, no further than the row cap.
-    async fn rows(&self, id: &str, execution: &QueryExecution) -> Result<Rows> {
+    pub(super) async fn rows(&self, id: &str, execution: &QueryExecution) -> Result<Rows> {
         let mut pages = self.client.get_query_results().query_execution_id(id).into_paginator().page_size(PAGE).send();
         let bytes_read = scanned(execution);
         let cost_usd = Some(self.cost(execution, bytes_read));
@@ -167,7 +173,7 @@ impl AthenaEngine {
         let mut first = true;
         while let Some(page) = pages.next().await {
             let set = page
-                .map_err(of_request("give the rows of a query"))?
+                .map_err(of_run("give the rows of a query"))?
                 .result_set
                 .unwrap_or_else(|| aws_sdk_athena::types::ResultSet::builder().build());
             if first {

@@ -27,6 +27,21 @@ where
     }
 }
 
+/// The same of a request that is about a query that was started: one that Athena does not know, or whose rows are gone.
+pub(crate) fn of_run<E>(doing: &str) -> impl FnOnce(SdkError<E>) -> Error
+where
+    E: std::error::Error + ProvideErrorMetadata + Debug + Send + Sync + 'static,
+{
+    let failed = of_request(doing);
+    move |error| match error.code() {
+        Some("InvalidRequestException") => {
+            let reason = error.message().unwrap_or("no message").to_owned();
+            Error::new(ErrorKind::UnknownRun, "Athena has no such run, or no longer its rows").with_source(reason)
+        }
+        _ => failed(error),
+    }
+}
+
 /// Whether the same request may be taken later.
 fn is_passing(code: &str) -> bool {
     code.contains("Throttl") || matches!(code, "TooManyRequestsException" | "InternalServerException")
@@ -38,7 +53,7 @@ pub(crate) fn of_query(name: &str, status: &QueryExecutionStatus) -> Error {
     let system = status.athena_error().is_some_and(|error| error.retryable());
     let kind = match status.state() {
         _ if reason.contains("exhausted resources") => ErrorKind::OutOfMemory,
-        _ if reason.contains("Bytes scanned limit") => ErrorKind::Engine,
+        _ if reason.contains("Bytes scanned limit") => ErrorKind::TooLarge,
         _ if reason.contains("timeout") || reason.contains("timed out") => ErrorKind::Timeout,
         Some(QueryExecutionState::Cancelled) => ErrorKind::Cancelled,
         _ if system => ErrorKind::Unavailable,
@@ -76,7 +91,7 @@ mod tests {
                 QueryExecutionState::Cancelled,
                 "Query cancelled! : Bytes scanned limit was exceeded",
                 false,
-                ErrorKind::Engine,
+                ErrorKind::TooLarge,
             ),
         ] {
             let athena = AthenaError::builder().retryable(retryable).build();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::aws::engine::{AthenaEngine, Settings};
 use crate::engine::QueryEngine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::named::{self, NamedQuery, Scope};
+use crate::named::{self, NamedQuery, Params, Scope};
 use crate::{Rows, format};
 
 /// The largest answer that Lambda gives back, bytes, with some room for what is around it.
@@ -44,6 +44,15 @@ struct Question {
     tenant: Option<String>,
     /// The answer's form.
     format: Form,
+    /// What `now` means in times; unless given, now.
+    now: Option<Timestamp>,
+    /// How long to wait for the answer: then the run goes on, and the answer is its id. Unless given, the query's end is
+    /// waited for, or it is stopped when the function's time is over.
+    wait_ms: Option<u64>,
+    /// The run to go on waiting for, as an answer before named it; nothing is started then.
+    run: Option<String>,
+    /// The same text starts no second run.
+    token: Option<String>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -68,38 +77,80 @@ impl QueryFunction {
         Ok(Self { client, settings, ground: ground.clone(), now })
     }
 
-    async fn answer(&self, event: &str) -> Result<Box<RawValue>> {
-        let refused = |error| Error::new(ErrorKind::BadParameter, format!("this is no question: {error}"));
-        let question: Question = serde_json::from_str(event).map_err(refused)?;
+    async fn answer(&self, question: &Question) -> Result<Box<RawValue>> {
         let Some(name) = &question.query else { return raw(&listing()) };
         let query = named::find(name)?;
-        let rows = self.rows(query, &question).await?;
-        let body = match question.format {
-            Form::Json => String::from_utf8(format::json(query.name, &rows)?).map(RawValue::from_string),
-            Form::Csv => String::from_utf8(format::csv(&rows)).map(|body| to_raw_value(&json!({"body": body}))),
-            Form::Ndjson => String::from_utf8(format::ndjson(&rows)?).map(|body| to_raw_value(&json!({"body": body}))),
+        let answer = match question.wait_ms {
+            Some(wait) => self.step(query, question, Duration::from_millis(wait)).await?,
+            None => {
+                let rows = self.rows(query, question).await?;
+                match question.format {
+                    Form::Json => {
+                        RawValue::from_string(text_of(Form::Json, query, &rows, None)?).map_err(unwritable)?
+                    }
+                    form => raw(&json!({"body": text_of(form, query, &rows, None)?}))?,
+                }
+            }
         };
-        let body = body.map_err(unwritable)?.map_err(unwritable)?;
-        if body.get().len() > LARGEST_ANSWER {
-            let (bytes, rows) = (body.get().len(), rows.rows.len());
-            let context = format!("the answer has {rows} rows and {bytes} bytes, Lambda gives back 6 MB: ask for less");
-            return Err(Error::new(ErrorKind::BadParameter, context));
+        if answer.get().len() > LARGEST_ANSWER {
+            let bytes = answer.get().len();
+            let context = format!("the answer has {bytes} bytes, and Lambda gives back 6 MB: ask for less");
+            return Err(Error::new(ErrorKind::TooLarge, context));
         }
-        Ok(body)
+        Ok(answer)
     }
 
+    /// The rows of a query that is waited for until it ends.
     async fn rows(&self, query: &NamedQuery, question: &Question) -> Result<Rows> {
+        let params = self.bind(query, question)?;
+        let rows = self.engine(self.time()).run(query, &params).await?;
+        self.count(&rows);
+        Ok(rows)
+    }
+
+    /// Starts a query, or goes on with one that was started, and waits for so long: `done` with the answer as text, or
+    /// `running` with the run.
+    async fn step(&self, query: &NamedQuery, question: &Question, wait: Duration) -> Result<Box<RawValue>> {
+        let wait = wait.min(self.time());
+        let engine = self.engine(self.settings.timeout);
+        let id = match (&question.run, &question.token) {
+            (Some(id), _) => id.clone(),
+            (None, Some(token)) => engine.begin(query, &self.bind(query, question)?, token).await?,
+            (None, None) => {
+                let context = "this is no question: a run that is not waited for needs a token";
+                return Err(Error::new(ErrorKind::BadParameter, context));
+            }
+        };
+        let Some(ended) = engine.wait_for(query.name, &id, wait, (self.now)()).await? else {
+            return raw(&json!({"running": {"run": id}}));
+        };
+        self.count(&ended.rows);
+        let body = text_of(question.format, query, &ended.rows, Some(ended.took))?;
+        let elapsed_ms = ended.took.as_secs_f64() * 1_000.0;
+        raw(&json!({"done": {"body": body, "bytes_read": ended.rows.bytes_read, "elapsed_ms": elapsed_ms}}))
+    }
+
+    fn bind(&self, query: &NamedQuery, question: &Question) -> Result<Params> {
         let given: Vec<(&str, String)> =
             question.parameters.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
-        let scope = Scope { now: (self.now)(), tenant: question.tenant.clone() };
-        let params = query.bind(given.iter().map(|(name, text)| (*name, text.as_str())), &scope)?;
+        let now = question.now.unwrap_or_else(self.now);
+        let scope = Scope { now, tenant: question.tenant.clone() };
+        query.bind(given.iter().map(|(name, text)| (*name, text.as_str())), &scope)
+    }
+
+    /// How long something may take, so that a query that takes longer can be stopped.
+    fn time(&self) -> Duration {
         let left = self.ground.deadline.remaining().unwrap_or(self.settings.timeout);
-        let timeout = self.settings.timeout.min(left.saturating_sub(TIME_TO_STOP));
-        let engine = AthenaEngine::new(self.client.clone(), Settings { timeout, ..self.settings.clone() });
-        let rows = engine.run(query, &params).await?;
-        #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
+        self.settings.timeout.min(left.saturating_sub(TIME_TO_STOP))
+    }
+
+    fn engine(&self, timeout: Duration) -> AthenaEngine {
+        AthenaEngine::new(self.client.clone(), Settings { timeout, ..self.settings.clone() })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "metrics are doubles")]
+    fn count(&self, rows: &Rows) {
         self.ground.metrics.record("BytesScanned", Unit::Bytes, rows.bytes_read as f64);
-        Ok(rows)
     }
 }
 
@@ -107,18 +158,45 @@ impl Function for QueryFunction {
     type Answer = Box<RawValue>;
 
     /// A question that cannot be answered as it is gets `{"error": {"kind", "detail"}}`: asking it again would not help.
+    /// Who does not wait is told so of everything that is nobody's fault here, too, and what may pass.
     async fn handle(&self, event: Box<RawValue>, _: &Invocation) -> Result<Box<RawValue>, Failure> {
-        let error = match self.answer(event.get()).await {
+        let refused = |error| Error::new(ErrorKind::BadParameter, format!("this is no question: {error}"));
+        let (answer, waits) = match serde_json::from_str::<Question>(event.get()) {
+            Ok(question) => (self.answer(&question).await, question.wait_ms.is_none()),
+            Err(error) => (Err(refused(error)), true),
+        };
+        let error = match answer {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
         let kind = match error.kind() {
             ErrorKind::UnknownQuery => "unknown_query",
             ErrorKind::BadParameter => "bad_parameter",
+            ErrorKind::TooLarge => "too_large",
+            _ if waits => return Err(error.into()),
+            ErrorKind::UnknownRun => "unknown_run",
+            ErrorKind::Timeout => "timeout",
+            ErrorKind::OutOfMemory => "out_of_memory",
+            ErrorKind::Cancelled => "cancelled",
+            ErrorKind::Unavailable => "unavailable",
             _ => return Err(error.into()),
         };
+        if kind == "unavailable" {
+            tracing::warn!(%error, "Athena takes no query now");
+        }
         Ok(raw(&json!({"error": {"kind": kind, "detail": error.context()}}))?)
     }
+}
+
+/// Rows in a form.
+fn text_of(form: Form, query: &NamedQuery, rows: &Rows, took: Option<Duration>) -> Result<String> {
+    let bytes = match (form, took) {
+        (Form::Json, Some(took)) => format::timed_json(query.name, rows, took)?,
+        (Form::Json, None) => format::json(query.name, rows)?,
+        (Form::Csv, _) => format::csv(rows),
+        (Form::Ndjson, _) => format::ndjson(rows)?,
+    };
+    String::from_utf8(bytes).map_err(unwritable)
 }
 
 fn settings(env: &Env) -> Result<Settings, Refusal> {
@@ -152,4 +230,23 @@ fn raw(value: &Value) -> Result<Box<RawValue>> {
 
 fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::Engine, "the answer cannot be written as JSON").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The function `ingest` has a test that writes the same texts.
+    #[test]
+    fn questions_are_what_ingest_asks() {
+        let asked =
+            r#"{"query":"traffic","tenant":"acme","format":"csv","now":"2026-11-20T09:30:26.000000Z","wait_ms":5000"#;
+        let read = |rest: &str| serde_json::from_str::<Question>(&format!("{asked}{rest}")).unwrap();
+        let new = read(r#","parameters":{"from":"now - 1h"},"token":"abababababababababababababababab"}"#);
+        assert_eq!((new.tenant.as_deref(), new.format, new.wait_ms), (Some("acme"), Form::Csv, Some(5_000)));
+        assert_eq!((text(&new.parameters["from"]), new.token.map(|it| it.len())), ("now - 1h".to_owned(), Some(32)));
+        assert_eq!(new.now, Timestamp::parse("2026-11-20T09:30:26Z").ok());
+        assert_eq!(read(r#","run":"q-1"}"#).run.as_deref(), Some("q-1"));
+        assert!(serde_json::from_str::<Question>(r#"{"nosuch":1}"#).is_err());
+    }
 }

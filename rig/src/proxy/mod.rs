@@ -30,6 +30,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::operation::Service;
+use self::partial::Part;
 use self::upstream::Upstream;
 use crate::plan::{Fault, Plan};
 
@@ -204,6 +205,7 @@ impl Inner {
 
     /// Carries a request out as its fault says; none if the client is to hear nothing.
     async fn carry(&self, seat: &Seat, head: Parts, body: Bytes) -> Option<Response<Bytes>> {
+        let part = seat.fault.and_then(|fault| Part::of(fault, seat.service));
         let answer = match seat.fault {
             Some(Fault::DropBefore) => None,
             Some(Fault::DropAfter) => {
@@ -219,10 +221,10 @@ impl Inner {
                 tokio::time::sleep(delay).await;
                 Some(self.send(seat, &head, body).await)
             }
-            Some(Fault::PartialPut(mask)) => self.put_in_part(seat, &head, body, mask).await,
-            Some(fault) => match refusal::refusal(fault, seat.service, &seat.operation, &body) {
-                Some(refusal) => Some(refusal),
-                None => Some(self.send(seat, &head, body).await),
+            Some(fault) => match (part, refusal::refusal(fault, seat.service, &seat.operation, &body)) {
+                (Some(part), _) => self.put_in_part(seat, &head, body, part).await,
+                (None, Some(refusal)) => Some(refusal),
+                (None, None) => Some(self.send(seat, &head, body).await),
             },
             None => Some(self.send(seat, &head, body).await),
         };
@@ -233,8 +235,8 @@ impl Inner {
         answer
     }
 
-    async fn put_in_part(&self, seat: &Seat, head: &Parts, body: Bytes, mask: u64) -> Option<Response<Bytes>> {
-        let taken = match partial::taken(&body, mask) {
+    async fn put_in_part(&self, seat: &Seat, head: &Parts, body: Bytes, part: Part) -> Option<Response<Bytes>> {
+        let taken = match part.taken(&body) {
             Some(taken) => Some(self.send(seat, head, taken).await),
             None => None,
         };
@@ -242,7 +244,7 @@ impl Inner {
             Some(refused) if !refused.status().is_success() => Some(refused),
             taken => {
                 let taken = taken.as_ref().map(|answer| &answer.body()[..]);
-                partial::answer(&body, taken, mask).map(|answer| refusal::json_answer(200, &answer))
+                part.answer(&body, taken).map(|answer| refusal::json_answer(200, &answer))
             }
         }
     }

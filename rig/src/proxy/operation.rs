@@ -11,16 +11,18 @@ pub(super) enum Service {
     Firehose,
     Glue,
     Athena,
+    EventBridge,
     S3,
 }
 
 impl Service {
-    const TARGETS: [(&'static str, Self); 5] = [
+    const TARGETS: [(&'static str, Self); 6] = [
         ("DynamoDB_20120810", Self::DynamoDb),
         ("DynamoDBStreams_20120810", Self::Streams),
         ("Firehose_20150804", Self::Firehose),
         ("AWSGlue", Self::Glue),
         ("AmazonAthena", Self::Athena),
+        ("AWSEvents", Self::EventBridge),
     ];
 
     /// As it stands in IAM actions; the streams' API is told from DynamoDB's own.
@@ -31,6 +33,7 @@ impl Service {
             Self::Firehose => "firehose",
             Self::Glue => "glue",
             Self::Athena => "athena",
+            Self::EventBridge => "events",
             Self::S3 => "s3",
         }
     }
@@ -105,6 +108,7 @@ mod tests {
             ("POST", "/", target("Firehose_20150804.PutRecordBatch"), "firehose:PutRecordBatch"),
             ("POST", "/", target("AWSGlue.UpdateTable"), "glue:UpdateTable"),
             ("POST", "/", target("AmazonAthena.StartQueryExecution"), "athena:StartQueryExecution"),
+            ("POST", "/", target("AWSEvents.PutEvents"), "events:PutEvents"),
             ("GET", "/", None, "s3:ListBuckets"),
             ("PUT", "/bucket", None, "s3:CreateBucket"),
             ("PUT", "/bucket/", None, "s3:CreateBucket"),

@@ -6,6 +6,8 @@
 mod athena;
 mod config;
 mod ingest;
+mod notices;
+mod questions;
 mod relay;
 mod uploads;
 mod whole;

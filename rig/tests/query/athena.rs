@@ -30,6 +30,8 @@ pub struct Script {
     pub reused: bool,
     /// How many requests are throttled first.
     pub throttled: usize,
+    /// Whether it has forgotten every query that was started.
+    pub gone: bool,
 }
 
 /// What was asked of the stand-in: operation and body.
@@ -69,6 +71,8 @@ async fn answer(
     };
     let (status, answer) = if nth <= script.throttled {
         (400, json!({"__type": "TooManyRequestsException", "message": "Rate exceeded"}))
+    } else if script.gone && operation == "GetQueryExecution" {
+        (400, json!({"__type": "InvalidRequestException", "message": "QueryExecution q-1 was not found"}))
     } else {
         (200, script.answer(&operation, &body, polls))
     };

@@ -123,7 +123,7 @@ async fn failures_say_why() {
         ),
         (
             json!({"State": "CANCELLED", "StateChangeReason": "Query cancelled! : Bytes scanned limit was exceeded"}),
-            ErrorKind::Engine,
+            ErrorKind::TooLarge,
             "Bytes scanned limit",
         ),
         (json!({"State": "CANCELLED"}), ErrorKind::Cancelled, "was stopped"),
@@ -159,4 +159,25 @@ async fn an_answer_given_again_costs_nothing_and_a_small_one_the_least() {
         let rows = engine(script, |_| {}).await.0.run(query, &params).await.unwrap();
         assert!((rows.cost_usd.unwrap() - usd).abs() < 1e-12, "{scanned}: {:?}", rows.cost_usd);
     }
+}
+
+#[tokio::test]
+async fn a_run_is_waited_for_as_long_as_asked_and_stopped_once_it_is_overdue() {
+    let running = json!({"State": "RUNNING", "SubmissionDateTime": 1_700_000_000});
+    let mut states = vec![running; 4];
+    states.push(succeeded());
+    let script = Script { states, columns: vec![("requests", "bigint")], ..Script::default() };
+    let (engine, asked) = engine(script, |_| ()).await;
+    let (query, params) = traffic();
+    let token = "t".repeat(32);
+    let run = engine.begin(query, &params, &token).await.unwrap();
+    let wait = Duration::from_millis(150);
+    let after = |seconds: i64| Timestamp::from_micros((1_700_000_000 + seconds) * 1_000_000);
+    assert!(engine.wait_for(query.name, &run, wait, after(300)).await.unwrap().is_none(), "it has its five minutes");
+    let late = engine.wait_for(query.name, &run, wait, after(301)).await.unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::Timeout, "{late}");
+    assert_eq!(operations(&asked).last().unwrap(), "StopQueryExecution");
+    assert_eq!(asked.lock().unwrap()[0].1["ClientRequestToken"], token);
+    let ended = engine.wait_for(query.name, &run, Duration::from_secs(5), after(302)).await.unwrap().unwrap();
+    assert_eq!(ended.rows.columns.len(), 1, "it had ended after all");
 }

@@ -20,7 +20,7 @@ OPTIONS = {
     "waf-and-cache": {"api": {"waf": {}, "cache": {}, "cors_origins": ["https://app.example.org"]}},
     "own-key": {"encryption": {"own_key": True}},
     "replicas": {"store": {"replica_regions": ["eu-central-1"]}},
-    "event-bus": {"store": {"event_bus": True}},
+    "event-bus": {"store": {"event_bus": True, "notify_events": ["task.completed"]}},
     "lock-and-optimizer": {"bucket": {"object_lock_days": 7, "raw_archive_days": 30}, "lake": {"optimizer": True}},
     "all-alarms": {"monitoring": {"alarms": "all", "emails": ["ops@example.org"]}},
     "all-alarms-http": {"frontend": "http", "monitoring": {"alarms": "all"}},

@@ -22,7 +22,8 @@ ROLES = {
     | {(f"dynamodb:{action}", on) for action in STORE for on in (TABLE, "TABLE/index/lists")}
     | {("firehose:PutRecord", RAW), ("firehose:PutRecordBatch", RAW)}
     | {("s3:PutObject", f"BUCKET/{keys}") for keys in ("raw/dt=*/hour=*/fallback-*", "bodies/*", "assets/*")}
-    | {("s3:GetObject", "BUCKET/assets/*"), ("s3:GetObject", "BUCKET/bodies/*"), ("s3:DeleteObject", "BUCKET/assets/*")},
+    | {("s3:GetObject", "BUCKET/assets/*"), ("s3:GetObject", "BUCKET/bodies/*"), ("s3:DeleteObject", "BUCKET/assets/*")}
+    | {("lambda:InvokeFunction", "QUERY")},
     "relay": LOGS | TRACE | FAILED | STREAM
     | {("firehose:PutRecordBatch", RAW)}
     | {("dynamodb:GetItem", TABLE), ("dynamodb:PutItem", TABLE)}
@@ -54,6 +55,8 @@ ROLES = {
     | {(f"logs:{action}", f"GLUE/{kind}/logs:*") for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")
        for kind in ("iceberg-compaction", "iceberg-retention", "iceberg-orphan-file-deletion")},
 }
+# What a role may only where an option asks for it.
+OPTIONAL = {"relay": {("events:PutEvents", "BUS"), ("s3:PutObject", "BUCKET/notices/*")}}
 # A listing is bounded by prefix, but where AWS looks without one.
 WHOLE_LISTING = {"keep-failed-batches", "deliver-to-bucket", "optimize-table"}
 # What AWS offers no narrower resource for.
@@ -79,7 +82,7 @@ def check(plan, fail):
             fail(f"the role {name} is not in the list")
             continue
         found = {(action, short(on, name)) for action, on in grants}
-        for action, on in sorted(found - ROLES[part]):
+        for action, on in sorted(found - ROLES[part] - OPTIONAL.get(part, set())):
             fail(f"{name} may {action} on {on}, which is not in the list")
         for action, on in sorted(ROLES[part] - found):
             fail(f"{name} may not {action} on {on}, which it needs")
@@ -126,6 +129,7 @@ def short(arn, role):
         ("arn:aws:glue:*:catalog", CATALOG), ("arn:aws:glue:*:database/*", DATABASE), ("arn:aws:glue:*:table/*", TABLES),
         ("arn:aws:athena:*:workgroup/*", WORKGROUP), ("arn:aws:logs:*:log-group:/aws-glue/*", "GLUE"),
         ("arn:aws:logs:*:log-group:*:log-stream:[*]", "LOGS"), ("arn:aws:lambda:*-compactor", "COMPACTOR"),
+        ("arn:aws:lambda:*-query", "QUERY"),
         ("arn:aws:events:*:event-bus/*", "BUS"),
     ]
     for pattern, word in patterns:

@@ -9,7 +9,7 @@ REPOSITORY = ROOT.parent
 COMMON = ["cloud/src/lambda.rs", "cloud/src/log.rs"]
 READS = {
     "ingest": ["ingest/src/aws/config.rs"],
-    "relay": [],
+    "relay": ["ingest/src/aws/relay/bus.rs"],
     "compactor": ["compactor/src/aws/settings.rs", "compactor/src/aws/gateway.rs"],
     "query": ["query/src/aws/function.rs"],
 }

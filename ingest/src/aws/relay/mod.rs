@@ -1,6 +1,8 @@
 //! The function `relay`: changes from the table's stream into the raw log.
 
 mod batch;
+mod bus;
+mod entry;
 mod poison;
 mod uploads;
 
@@ -17,7 +19,9 @@ use super::{Bucket, DynamoStore, FirehoseLines, S3Sink, pack};
 use crate::error::{Error, ErrorKind, Result};
 use crate::system::System;
 use batch::{Batch, Change, Content};
+use bus::Bus;
 
+pub use bus::BusSettings;
 pub use uploads::Uploads;
 
 /// Least time in which something new is begun: what is begun should end.
@@ -29,6 +33,9 @@ const LEAST_TIME: Duration = Duration::from_millis(250);
 /// its reason, and the rest goes on. The first thing that can be neither relayed nor kept ends the batch: the stream
 /// starts again from there, and a line that comes twice is in the table once (I2).
 ///
+/// If there is a bus, it is told of what was chosen once the lines are in the log; what it does not take comes again with
+/// its line for some minutes, and is then kept (`relay/bus.rs`).
+///
 /// It also hears from S3 of contents that came: each becomes a change of its asset.
 #[derive(Debug)]
 pub struct RelayFunction {
@@ -36,6 +43,7 @@ pub struct RelayFunction {
     objects: S3Sink,
     quarantine: Objects,
     uploads: Option<Uploads>,
+    bus: Option<Bus>,
     deadline: Deadline,
     metrics: Metrics,
     system: System,
@@ -64,12 +72,24 @@ impl RelayFunction {
         let targets = Targets::read(&ground.env)?;
         let store = config::store(&ground.env, &targets.bucket)?;
         let settings = config::settings(&ground.env, ground.environment.clone())?;
+        let bus = BusSettings::read(&ground.env)?;
         let (sdk, deadline, system) = (sdk::config().await, ground.deadline.clone(), System::real());
         let assets = Bucket::new(&sdk, &targets.bucket, deadline.clone());
         let (dynamodb, s3) = (aws_sdk_dynamodb::Client::new(&sdk), aws_sdk_s3::Client::new(&sdk));
         let store = DynamoStore::new(dynamodb, s3, store, system, deadline.clone());
         let uploads = Uploads::new(store, assets, settings, system);
-        Ok(Self::new(&sdk, targets, deadline, ground.metrics.clone()).with_uploads(uploads))
+        let relay = Self::new(&sdk, targets, deadline, ground.metrics.clone()).with_uploads(uploads);
+        Ok(match bus {
+            Some(bus) => relay.with_bus(aws_sdk_eventbridge::Client::new(&sdk), bus),
+            None => relay,
+        })
+    }
+
+    /// The same, telling a bus as well.
+    #[must_use]
+    pub fn with_bus(self, client: aws_sdk_eventbridge::Client, settings: BusSettings) -> Self {
+        let bus = Bus::new(client, settings, self.quarantine.clone(), self.deadline.clone());
+        Self { bus: Some(bus), ..self }
     }
 
     /// The same, recording uploads as well.
@@ -81,7 +101,7 @@ impl RelayFunction {
     /// The function on clients of these settings.
     pub fn new(sdk: &SdkConfig, targets: Targets, deadline: Deadline, metrics: Metrics) -> Self {
         let (firehose, objects, quarantine) = targets.log(sdk, &deadline);
-        Self { firehose, objects, quarantine, uploads: None, deadline, metrics, system: System::real() }
+        Self { firehose, objects, quarantine, uploads: None, bus: None, deadline, metrics, system: System::real() }
     }
 
     /// Relays a batch; gives the sequence number of the first record that is to come again.
@@ -104,7 +124,8 @@ impl RelayFunction {
         None
     }
 
-    /// Hands lines to Firehose, in half of the time that is left; where that fails, writes them as one object.
+    /// Hands lines to Firehose, in half of the time that is left; where that fails, writes them as one object. Then the
+    /// bus is told of them.
     async fn put(&self, changes: &[Change]) -> Result<()> {
         let lines = || changes.iter().filter_map(Change::line);
         let slow = |_| Error::new(ErrorKind::Unavailable, "Firehose took more than half of the time");
@@ -119,6 +140,11 @@ impl RelayFunction {
             self.objects.put_lines(changes.first().map_or("", |first| &first.event_id), lines()).await?;
         }
         self.metrics.count("RelayedLines", changes.len() as u64);
+        if let Some(bus) = &self.bus {
+            let outcome = bus.tell(lines()).await?;
+            self.metrics.count("Notices", outcome.told);
+            self.metrics.count("NoticesKept", outcome.kept);
+        }
         Ok(())
     }
 
