@@ -26,7 +26,7 @@ locals {
   # What tells two answers apart; with caching, each is part of the cache's key. Named questions bring their own.
   cache_headers = ["x-api-key", "Authorization", "Accept", "If-None-Match", "Origin"]
   cache_parameters = distinct(concat(
-    ["limit", "next", "user_id", "status", "priority", "email", "version", "as_of", "format", "type"],
+    ["limit", "next", "user_id", "status", "priority", "email", "version", "as_of", "format", "type", "run"],
     flatten([for name, question in local.statement : question.parameters]),
   ))
   cache_key = concat(

@@ -3,7 +3,7 @@
 
 locals {
   notices = length(var.store.notify_events) == 0 ? {} : {
-    DAYBOOK_EVENT_BUS     = local.name
+    DAYBOOK_EVENT_BUS     = one(aws_cloudwatch_event_bus.this[*].name)
     DAYBOOK_NOTIFY_EVENTS = join(",", var.store.notify_events)
   }
   notice_policies = length(local.notices) == 0 ? {} : {

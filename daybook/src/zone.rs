@@ -18,9 +18,9 @@ impl Zone {
     /// What the machine is set to: `TZ` where that is a zone's name, else what the system says. UTC if nothing does.
     #[expect(clippy::disallowed_methods, reason = "a convention of every program, read while the flags are")]
     fn local() -> Self {
-        let named = std::env::var("TZ").ok().map(|name| name.trim_start_matches(':').to_owned());
-        let name = named.filter(|name| !name.is_empty()).or_else(|| iana_time_zone::get_timezone().ok());
-        name.and_then(|name| name.parse().ok()).map_or(Self::UTC, Self)
+        let named = std::env::var("TZ").ok().and_then(|name| name.trim_start_matches(':').parse().ok());
+        let set = || iana_time_zone::get_timezone().ok()?.parse().ok();
+        named.or_else(set).map_or(Self::UTC, Self)
     }
 
     /// `2026-11-20T10:30:26+01:00`: to the second, with the offset that it had there then; `Z` in UTC.

@@ -162,7 +162,7 @@ run "caching_of_reads" {
     error_message = "Changes are not."
   }
   assert {
-    condition     = length(setsubtract(["method.request.path.proxy", "method.request.header.x-api-key", "method.request.header.Authorization", "method.request.querystring.next", "method.request.querystring.from"], aws_api_gateway_integration.this["GET /{proxy+}"].cache_key_parameters)) == 0
+    condition     = length(setsubtract(["method.request.path.proxy", "method.request.header.x-api-key", "method.request.header.Authorization", "method.request.querystring.next", "method.request.querystring.run", "method.request.querystring.from"], aws_api_gateway_integration.this["GET /{proxy+}"].cache_key_parameters)) == 0
     error_message = "Two callers, or two questions, never share an answer."
   }
 }

@@ -401,6 +401,14 @@ run "store_notify_events_other" {
   expect_failures = [var.store]
 }
 
+run "store_notify_events_misspelt" {
+  command = plan
+  variables {
+    store = { event_bus = true, notify_events = ["task.complete"] }
+  }
+  expect_failures = [var.store]
+}
+
 run "store_notify_events_alone" {
   command = plan
   variables {

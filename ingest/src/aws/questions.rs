@@ -220,7 +220,7 @@ fn problem(kind: &str, detail: String) -> Problem {
         "bad_parameter" => Problem::of_query_parameter(detail),
         "too_large" => Problem::answer_too_large(detail),
         "timeout" => Problem::query_timeout(detail),
-        "cancelled" => Problem::internal("The query was stopped."),
+        "cancelled" => Problem::query_timeout("The query was stopped before it ended."),
         "out_of_memory" => Problem::unavailable(detail),
         _ => Problem::unavailable("Queries cannot be asked now."),
     }
@@ -308,7 +308,7 @@ mod tests {
             ("bad_parameter", 400),
             ("too_large", 400),
             ("timeout", 504),
-            ("cancelled", 500),
+            ("cancelled", 504),
             ("out_of_memory", 503),
             ("unavailable", 503),
         ] {

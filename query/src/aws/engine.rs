@@ -115,6 +115,9 @@ impl AthenaEngine {
 
     /// Starts a query; one that was started although its answer was lost is not started again by a retry, since the
     /// SDK sends the same token with each: this one, if there is one.
+    ///
+    /// An earlier answer is taken for an operator's question alone, which has no token. Athena compares statements, and
+    /// nothing promises that it compares parameters, of which a client's tenant is one.
     pub(super) async fn start(&self, prepared: &Prepared, token: Option<&str>) -> Result<String> {
         let settings = &self.settings;
         let database = QueryExecutionContext::builder().database(&settings.database).build();
@@ -129,7 +132,7 @@ impl AthenaEngine {
             .query_execution_context(database)
             .work_group(&settings.workgroup)
             .set_result_configuration(results)
-            .set_result_reuse_configuration(settings.reuse.map(reuse))
+            .set_result_reuse_configuration(settings.reuse.filter(|_| token.is_none()).map(reuse))
             .send()
             .await
             .map_err(of_request("start a query"))?;

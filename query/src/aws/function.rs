@@ -121,7 +121,8 @@ impl QueryFunction {
                 return Err(Error::new(ErrorKind::BadParameter, context));
             }
         };
-        let Some(ended) = engine.wait_for(query.name, &id, wait, (self.now)()).await? else {
+        let ended = engine.wait_for(query.name, &id, wait, (self.now)()).await;
+        let Some(ended) = ended.map_err(|error| of_own_run(error, question))? else {
             return raw(&json!({"running": {"run": id}}));
         };
         self.count(&ended.rows);
@@ -185,6 +186,16 @@ impl Function for QueryFunction {
             tracing::warn!(%error, "Athena takes no query now");
         }
         Ok(raw(&json!({"error": {"kind": kind, "detail": error.context()}}))?)
+    }
+}
+
+/// Athena's not knowing a run that was begun just now is a failure, and nothing that its asker could know of.
+fn of_own_run(error: Error, question: &Question) -> Error {
+    match error.kind() {
+        ErrorKind::UnknownRun if question.run.is_none() => {
+            Error::new(ErrorKind::Engine, "Athena does not know the query that it began").with_source(error)
+        }
+        _ => error,
     }
 }
 

@@ -39,9 +39,14 @@ fn reason(error: DataFusionError) -> Box<dyn std::error::Error + Send + Sync> {
 fn no_column(field: &Column, columns: &[Column]) -> String {
     let name = field.name();
     let likeness = |column: &Column| strsim::normalized_damerau_levenshtein(column.name(), name);
-    match columns.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|nearest| likeness(nearest) >= 0.5) {
-        Some(nearest) => format!("no column is named {name}; did you mean {}?", nearest.name()),
-        None => format!("no column is named {name}; daybook schema lists them, and text stands in 'single quotes'"),
+    let nearest = columns.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let is_word = name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+    match (nearest.filter(|nearest| is_word && likeness(nearest) >= 0.5), &field.relation) {
+        (Some(nearest), Some(table)) if nearest.name() == name => format!("no table is named {table} here"),
+        (Some(nearest), _) => format!("no column is named {name}; did you mean {}?", nearest.name()),
+        (None, _) => {
+            format!("no column is named {name}; daybook schema lists them, and text stands in 'single quotes'")
+        }
     }
 }
 

@@ -1,19 +1,16 @@
 //! From Iceberg's plan of files to DataFusion's own Parquet source.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
-use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result as DataFusionResult;
-use datafusion::logical_expr::Expr;
-use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::physical_plan::ExecutionPlan;
 use futures::TryStreamExt;
 use iceberg::expr::Predicate;
@@ -71,13 +68,13 @@ impl Scan<'_> {
     /// a narrow range of time is read with twice the bytes.
     fn late(&self, projection: Option<&Vec<usize>>, filters: &[Expr]) -> bool {
         let fields = self.schema.fields();
-        let answered = |name: &[&str]| {
-            projection.is_none_or(|columns| columns.iter().any(|index| name.contains(&fields[*index].name().as_str())))
-        };
-        let columns: HashSet<&Column> = filters.iter().flat_map(Expr::column_refs).collect();
-        let filtered = |names: &[&str]| columns.iter().any(|column| names.contains(&column.name()));
-        let choosy = columns.iter().any(|column| !ANY.contains(&column.name()));
-        !filtered(&LONG) && (filtered(&IDS) || choosy && answered(&LONG))
+        let is_long = |index: &usize| LONG.contains(&fields[*index].name().as_str());
+        let long_answer = projection.is_none_or(|columns| columns.iter().any(is_long));
+        let about = |filter: &Expr, names: &[&str]| filter.column_refs().iter().any(|it| names.contains(&it.name()));
+        let one = filters.iter().any(|filter| is_equality(filter) && about(filter, &IDS));
+        let some = filters.iter().any(|filter| !about(filter, &ANY));
+        let looks_into_long = filters.iter().any(|filter| about(filter, &LONG));
+        !looks_into_long && (one || some && long_answer)
     }
 
     /// A parallel scan of `tasks` that prunes by statistics, page index and bloom filters.
@@ -89,15 +86,11 @@ impl Scan<'_> {
         filters: &[Expr],
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
         let readers = FileReaders::new(self.file_io.clone(), Arc::clone(self.footers), Arc::clone(self.bytes_read));
-        let mut source = ParquetSource::new(Arc::clone(self.schema))
+        let source = ParquetSource::new(Arc::clone(self.schema))
             .with_table_parquet_options(state.default_table_options().parquet)
             .with_metadata_size_hint(FOOTER_BYTES)
+            .with_pushdown_filters(self.late(projection, filters))
             .with_parquet_file_reader_factory(Arc::new(readers));
-        if let Some(filter) = conjunction(filters.iter().cloned()) {
-            let schema = DFSchema::try_from(Arc::clone(self.schema))?;
-            source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
-            source = source.with_pushdown_filters(self.late(projection, filters));
-        }
         let groups = FileGroup::new(tasks.iter().map(partitioned_file).collect())
             .split_files(state.config().target_partitions());
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
@@ -105,6 +98,14 @@ impl Scan<'_> {
             .with_projection_indices(projection.cloned())?
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+fn is_equality(filter: &Expr) -> bool {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => *op == Operator::Eq,
+        Expr::InList(list) => !list.negated,
+        _ => false,
     }
 }
 
@@ -138,6 +139,13 @@ mod tests {
     use iceberg::spec::{DataContentType, Schema};
 
     use super::*;
+
+    #[test]
+    fn names_of_columns_are_columns() {
+        for name in [ANY.as_slice(), &LONG, &IDS].concat() {
+            assert!(event::COLUMNS.iter().any(|column| column.name == name), "{name}");
+        }
+    }
 
     fn task(format: DataFileFormat, deletes: Vec<FileScanTaskDeleteFile>) -> FileScanTask {
         FileScanTask::builder()

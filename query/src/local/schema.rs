@@ -79,3 +79,15 @@ pub(crate) fn conform(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordB
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(refused)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_few_values_are_columns() {
+        let views = views();
+        let count = views.fields().iter().filter(|field| *field.data_type() == DataType::Utf8View).count();
+        assert_eq!(count, OF_FEW_VALUES.len());
+    }
+}

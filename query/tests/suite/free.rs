@@ -54,6 +54,11 @@ async fn a_question_that_makes_no_sense_is_told_why_in_few_words() {
             "select * from requests where path = \"/x\"",
             "no column is named /x; daybook schema lists them, and text stands in 'single quotes'",
         ),
+        ("select r.status from requests", "no table is named r here"),
+        (
+            "select * from requests where user_id = \"user-1\"",
+            "no column is named user-1; daybook schema lists them, and text stands in 'single quotes'",
+        ),
         (
             "select approx_distnct(path) from requests",
             "Invalid function 'approx_distnct'. Did you mean 'approx_distinct'?",

@@ -190,6 +190,8 @@ async fn max_by_and_min_by() {
         ("max_by(x, -y)", "('a', 1.5), ('b', 0.5)", text("b")),
     ] {
         assert_eq!(evaluate(&over(call, rows)).await.unwrap(), expect, "{call} of {rows}");
+        let grouped = format!("(select {call} from (values {rows}) as t (x, y) group by y is null and x = '?')");
+        assert_eq!(evaluate(&grouped).await.unwrap(), expect, "{call} of {rows}, grouped");
     }
     check(vec![("(select max_by(1, 2) where 1 = 0)", Cell::Null)]).await;
     refused(&["(select max_by(x) from (values (1)) as t (x))"]).await;

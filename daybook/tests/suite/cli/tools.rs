@@ -102,7 +102,9 @@ fn tail_follows_and_obeys_no_stranger() {
         used.place.data().join("raw").join(format!("dt={}", &event.received_at.to_string()[..10])).join("hour=00");
     fs::create_dir_all(&day).unwrap();
     let line = [b"no event\n".as_slice(), &event.to_line(), b"\n"].concat();
-    fs::write(day.join("other-000000000001-000000000001.ndjson.gz"), line).unwrap();
+    let beside = used.place.beside("other");
+    fs::write(&beside, line).unwrap();
+    fs::rename(&beside, day.join("other-000000000001-000000000001.ndjson.gz")).unwrap();
     let line = lines.recv_timeout(Duration::from_secs(20)).expect("it goes on");
     assert!(line.contains(" /e/plain "), "{line}");
     child.kill().unwrap();

@@ -169,7 +169,7 @@ impl Bus {
             for (entry, code) in put.filter_map(|(entry, code)| Some((entry, code?))) {
                 if is_later(&code) { left.push(entry) } else { refused.push(entry) }
             }
-            if left.is_empty() {
+            if left.is_empty() || attempt + 1 == ATTEMPTS {
                 break;
             }
             retry::pause(attempt, self.system.random).await;

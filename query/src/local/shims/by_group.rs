@@ -170,3 +170,83 @@ impl GroupsAccumulator for BestOfGroups {
 fn missing() -> DataFusionError {
     DataFusionError::Internal("an aggregate with arguments missing".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, Int64Array, StringArray};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GROUPS: usize = 4;
+
+    /// Group, `x`, `y`, and whether the row counts.
+    type Row = (usize, Option<u8>, Option<i64>, bool);
+
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        let row = (
+            0..GROUPS,
+            prop::option::weighted(0.8, 0_u8..4),
+            prop::option::weighted(0.8, 0_i64..4),
+            prop::bool::weighted(0.8),
+        );
+        prop::collection::vec(row, 0..60)
+    }
+
+    fn accumulator(better: Ordering) -> BestOfGroups {
+        BestOfGroups::new(better, &[DataType::Utf8, DataType::Int64]).unwrap()
+    }
+
+    fn update(into: &mut BestOfGroups, rows: &[Row]) {
+        let x: StringArray = rows.iter().map(|row| row.1.map(|x| format!("x{x}"))).collect();
+        let y: Int64Array = rows.iter().map(|row| row.2).collect();
+        let groups: Vec<usize> = rows.iter().map(|row| row.0).collect();
+        let filter: BooleanArray = rows.iter().map(|row| Some(row.3)).collect();
+        into.update_batch(&[std::sync::Arc::new(x), std::sync::Arc::new(y)], &groups, Some(&filter), GROUPS).unwrap();
+    }
+
+    /// The best of a group by a plain loop: a null `x` loses to any other of the same `y`.
+    fn expected(rows: &[Row], group: usize, better: Ordering) -> Option<String> {
+        let of_group = rows.iter().filter(|row| row.0 == group && row.3);
+        let counted = of_group.filter_map(|row| Some((row.2?, row.1)));
+        let best = counted.reduce(|best, row| {
+            let by_x = match (row.1, best.1) {
+                (None, _) => better.reverse(),
+                (_, None) => better,
+                (x, best) => x.cmp(&best),
+            };
+            if row.0.cmp(&best.0).then(by_x) == better { row } else { best }
+        });
+        best?.1.map(|x| format!("x{x}"))
+    }
+
+    fn texts(array: &ArrayRef) -> Vec<Option<String>> {
+        array.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_best_of_each_group_however_the_rows_are_spread(
+            parts in prop::collection::vec(rows(), 1..4),
+            merged in prop::collection::vec(rows(), 1..3),
+            first in 0..=GROUPS,
+            greatest in any::<bool>(),
+        ) {
+            let better = if greatest { Ordering::Greater } else { Ordering::Less };
+            let mut whole = accumulator(better);
+            parts.iter().for_each(|rows| update(&mut whole, rows));
+            for rows in &merged {
+                let mut part = accumulator(better);
+                update(&mut part, rows);
+                let state = part.state(EmitTo::All).unwrap();
+                whole.merge_batch(&state, &(0..GROUPS).collect::<Vec<_>>(), None, GROUPS).unwrap();
+            }
+            let all: Vec<Row> = parts.concat().into_iter().chain(merged.concat()).collect();
+            let mut found = texts(&whole.evaluate(EmitTo::First(first)).unwrap());
+            found.extend(texts(&whole.evaluate(EmitTo::All).unwrap()));
+            let expect: Vec<_> = (0..GROUPS).map(|group| expected(&all, group, better)).collect();
+            prop_assert_eq!(found, expect);
+            prop_assert_eq!(whole.bytes, 0);
+        }
+    }
+}
