@@ -114,6 +114,112 @@ TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet', 'write_compressio
     )
 }
 
+/// Three statements for Athena: views of the events that the table does not have yet, too, of entities as they are now, and
+/// of visits.
+///
+/// `${database}` is to be replaced.
+pub fn views() -> String {
+    let all: Vec<String> = COLUMNS.iter().map(|column| format!("    {}", column.name)).collect();
+    let pending: Vec<String> = COLUMNS.iter().map(|column| format!("    {}", of_raw(column))).collect();
+    let (all, pending) = (all.join(",\n"), pending.join(",\n"));
+    format!(
+        "-- Every event once, also those that came within the last two days and that the compactor has not taken yet.
+CREATE OR REPLACE VIEW ${{database}}.requests_fresh AS
+WITH pending AS (
+    SELECT
+        *,
+        \"$path\" AS raw_object,
+        row_number() OVER (PARTITION BY event_id ORDER BY \"$path\") AS copy
+    FROM ${{database}}.raw_events
+    WHERE dt >= date_format(current_timestamp - INTERVAL '2' DAY, '%Y-%m-%d')
+        AND event_id IS NOT NULL
+        AND event_id NOT IN (
+            SELECT event_id FROM ${{database}}.requests WHERE ingested_at >= current_timestamp - INTERVAL '4' DAY
+        )
+)
+
+SELECT
+{all}
+FROM ${{database}}.requests
+UNION ALL
+SELECT
+{pending}
+FROM pending
+WHERE copy = 1;
+
+{OF_ENTITIES}
+{OF_VISITS}"
+    )
+}
+
+/// A column of the table, of a line of the raw log.
+fn of_raw(column: &Column) -> String {
+    let name = column.name;
+    match (column.origin, column.kind) {
+        (Origin::Compactor, ColumnType::Timestamp) => format!("CAST(NULL AS timestamp(6)) AS {name}"),
+        (Origin::Line, ColumnType::Timestamp) => {
+            format!("CAST(replace(substr({name}, 1, 26), 'T', ' ') AS timestamp(6)) AS {name}")
+        }
+        _ => name.to_owned(),
+    }
+}
+
+const OF_ENTITIES: &str = "\
+-- Every entity as its last change left it; those that were deleted, too, without a state.
+CREATE OR REPLACE VIEW ${database}.entities_now AS
+SELECT
+    tenant,
+    entity_type,
+    entity_id,
+    max(entity_version) AS entity_version,
+    min(received_at) AS first_seen_at,
+    max_by(received_at, row(entity_version, event_id)) AS changed_at,
+    max_by(operation, row(entity_version, event_id)) = 'delete' AS is_deleted,
+    max_by(state_after, row(entity_version, event_id)) AS state,
+    max_by(state_hash, row(entity_version, event_id)) AS state_hash
+FROM ${database}.requests
+WHERE entity_version IS NOT NULL
+    AND operation IN ('create', 'update', 'delete')
+    AND event_type NOT LIKE 'request.%'
+GROUP BY tenant, entity_type, entity_id;
+";
+
+const OF_VISITS: &str = "\
+-- Requests of one visitor with no pause of more than half an hour between them.
+CREATE OR REPLACE VIEW ${database}.visits AS
+WITH with_previous AS (
+    SELECT
+        tenant,
+        coalesce(user_id, api_key_id, client_ip, '(unknown)') AS visitor,
+        received_at,
+        lag(received_at) OVER (
+            PARTITION BY tenant, coalesce(user_id, api_key_id, client_ip, '(unknown)') ORDER BY received_at
+        ) AS previous_at
+    FROM ${database}.requests
+),
+
+numbered AS (
+    SELECT
+        tenant,
+        visitor,
+        received_at,
+        sum(CASE WHEN date_diff('second', previous_at, received_at) <= 1800 THEN 0 ELSE 1 END) OVER (
+            PARTITION BY tenant, visitor ORDER BY received_at
+        ) AS visit
+    FROM with_previous
+)
+
+SELECT
+    tenant,
+    visitor,
+    visit,
+    count(*) AS requests,
+    min(received_at) AS first_at,
+    max(received_at) AS last_at
+FROM numbered
+GROUP BY tenant, visitor, visit;
+";
+
 /// The raw table's columns as a file of Terraform's: the list of its `aws_glue_catalog_table`.
 pub fn hcl() -> String {
     let text = |text: &str| {

@@ -12,6 +12,7 @@ fn the_columns_in_every_form() {
     golden("schema/columns.md", &schema::markdown());
     golden("../../athena/tables/tables.sql", &schema::athena());
     golden("../../athena/tables/gateway_log.sql", &schema::gateway_log());
+    golden("../../athena/tables/views.sql", &schema::views());
     golden("../../terraform/columns.tf", &schema::hcl());
 }
 

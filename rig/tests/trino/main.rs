@@ -9,4 +9,5 @@ mod functions;
 mod loading;
 mod parameters;
 mod queries;
+mod views;
 mod world;
