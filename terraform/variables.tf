@@ -228,7 +228,7 @@ variable "store" {
     error_message = "store.idempotency_hours must be at least 1."
   }
   validation {
-    condition     = alltrue([for name in var.store.notify_events : can(regex(
+    condition = alltrue([for name in var.store.notify_events : can(regex(
       "^(data\\.submitted|task\\.(created|updated|completed|deleted)|user\\.(created|updated|deleted)|asset\\.(created|uploaded|deleted)|(data|task|user|asset)\\.\\*)$",
     name))])
     error_message = "store.notify_events must be types of changes, such as task.completed or user.*."
