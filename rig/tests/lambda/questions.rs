@@ -215,7 +215,7 @@ async fn failures_are_problems() {
         (ask, 500, "internal-error"),
         (ask, 504, "query-timeout"),
         (ask, 503, "unavailable"),
-        (ask, 500, "internal-error"),
+        (ask, 504, "query-timeout"),
     ] {
         let refused = desk.ask("acme", target).await;
         assert_eq!(refused.status(), status, "{target}: {}", refused.0);
