@@ -74,7 +74,7 @@ terraform-init:
 	@$(TERRAFORM) workspace select -or-create $(if $(PREFIX)$(REGION),$(or $(PREFIX),daybook)-$(or $(REGION),home),default)
 
 ##@ Check
-.PHONY: test test-failure test-aws test-trino test-webhooks test-foreign test-openapi test-terraform foreign-readers openapi-tools golden-queries lint lint-aws lint-sql format doc
+.PHONY: test test-failure test-aws test-trino test-webhooks test-foreign test-openapi test-terraform foreign-readers openapi-tools sql-linter golden-queries lint lint-aws lint-sql format doc
 test: ## all tests that need nothing but Rust and a C compiler
 	@$(CARGO) test --locked --no-fail-fast
 
@@ -122,6 +122,8 @@ test-terraform: ## the Terraform without an account: validate, test, policies on
 foreign-readers: $(VENV)/ready
 
 openapi-tools: $(OPENAPI_VENV)/ready
+
+sql-linter: $(SQL_LINTER)/ready
 
 $(VENV)/ready: $(FOREIGN)/requirements.txt
 $(OPENAPI_VENV)/ready: $(OPENAPI)/requirements.txt

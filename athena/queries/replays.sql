@@ -30,10 +30,25 @@ used_again as (
     where idempotency_outcome <> 'first'
 ),
 
-per_key as (
+repeated_requests as (
     select
         keyed_requests.tenant,
         keyed_requests.idempotency_key,
+        keyed_requests.idempotency_outcome,
+        keyed_requests.received_at,
+        keyed_requests.route,
+        keyed_requests.actor,
+        keyed_requests.event_id
+    from keyed_requests
+    inner join used_again
+        on keyed_requests.tenant = used_again.tenant
+            and keyed_requests.idempotency_key = used_again.idempotency_key
+),
+
+per_key as (
+    select
+        tenant,
+        idempotency_key,
         count_if(idempotency_outcome = 'replayed') as replayed,
         count_if(idempotency_outcome = 'mismatch') as mismatched,
         count_if(idempotency_outcome = 'in_flight') as in_flight,
@@ -41,11 +56,8 @@ per_key as (
         max_by(route, row(received_at, event_id)) as last_route,
         min(received_at) as first_at,
         max(received_at) as last_at
-    from keyed_requests
-    inner join used_again
-        on keyed_requests.tenant = used_again.tenant
-        and keyed_requests.idempotency_key = used_again.idempotency_key
-    group by keyed_requests.tenant, keyed_requests.idempotency_key
+    from repeated_requests
+    group by tenant, idempotency_key
 )
 
 select *
