@@ -11,8 +11,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -47,7 +45,8 @@ impl InvokeApi {
         let address = listener.local_addr().unwrap();
         let functions = functions.map(|(name, api)| (name.to_owned(), api.clone())).into();
         let shared = Arc::new(Shared { functions, troubles: Mutex::default(), questions: Mutex::default() });
-        tokio::spawn(accept(listener, Arc::clone(&shared)));
+        let served = Arc::clone(&shared);
+        tokio::spawn(crate::http::serve(listener, move |request| serve(Arc::clone(&served), request)));
         Self { address, shared }
     }
 
@@ -64,14 +63,6 @@ impl InvokeApi {
     /// Takes what functions were asked since the last time.
     pub fn take(&self) -> Vec<Value> {
         std::mem::take(&mut self.shared.questions.lock().unwrap())
-    }
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let shared = Arc::clone(&shared);
-        let service = service_fn(move |request| serve(Arc::clone(&shared), request));
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 

@@ -13,8 +13,6 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::TcpListener;
@@ -77,7 +75,8 @@ impl RuntimeApi {
         let address = listener.local_addr().unwrap();
         let (events, waiting) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared { waiting: AsyncMutex::new(waiting), taken: Mutex::new(None) });
-        tokio::spawn(accept(listener, Arc::clone(&shared)));
+        let served = Arc::clone(&shared);
+        tokio::spawn(crate::http::serve(listener, move |request| serve(Arc::clone(&served), request)));
         Self { address, events, shared }
     }
 
@@ -174,14 +173,6 @@ async fn collect(out: impl tokio::io::AsyncRead + Unpin, lines: Arc<Mutex<Vec<St
     let mut reader = BufReader::new(out).lines();
     while let Ok(Some(line)) = reader.next_line().await {
         lines.lock().unwrap().push(line);
-    }
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let shared = Arc::clone(&shared);
-        let service = service_fn(move |request| serve(Arc::clone(&shared), request));
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 

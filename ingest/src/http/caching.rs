@@ -15,8 +15,8 @@ const DEPENDS_ON: &str = "Accept, Authorization, X-Api-Key";
 
 /// The headers of a response to a request, where clients may keep answers.
 ///
-/// Kept is what was read and has an entity tag, and values whose seed the request names; nothing else, and no refusal, and nothing for somebody whom a gateway knows by something
-/// that no `Vary` names.
+/// Kept is what was read and has an entity tag, and values whose seed the request names; nothing else, and no refusal, and
+/// nothing for somebody whom a gateway knows by something that no `Vary` names.
 pub fn headers(received: &Received, response: &Response) -> Vec<(&'static str, &'static str)> {
     let reads = matches!(received.method.as_str(), "GET" | "HEAD") && matches!(response.status(), 200 | 304);
     let seeded = || matches!(Query::parse(received.query.as_deref()).get("seed"), Ok(Some(_)));

@@ -39,9 +39,7 @@ impl Requests {
     ) -> Self {
         Self { table, tail, footers, bytes_read, schema: views() }
     }
-}
 
-impl Requests {
     /// The tail's columns that are asked for.
     fn tail(&self, projection: Option<&Vec<usize>>) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = match projection {

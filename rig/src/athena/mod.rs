@@ -20,9 +20,6 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -76,7 +73,8 @@ impl Athena {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared { trino, state: Mutex::default() });
-        let listener = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        let served = Arc::clone(&shared);
+        let listener = tokio::spawn(crate::http::serve(listener, move |request| Arc::clone(&served).answer(request)));
         Ok(Self { address, shared, listener })
     }
 
@@ -102,20 +100,6 @@ impl Athena {
 impl Drop for Athena {
     fn drop(&mut self) {
         self.listener.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            // Without it an answer may wait for an acknowledgement of the one before.
-            let _ = stream.set_nodelay(true);
-            let service = service_fn(move |request| Arc::clone(&shared).answer(request));
-            // A client that goes away is no matter of the stand-in's.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
     }
 }
 

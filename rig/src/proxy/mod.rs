@@ -22,10 +22,7 @@ use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -98,7 +95,8 @@ impl Proxy {
         let address = listener.local_addr()?;
         let upstream = Upstream::new(upstreams);
         let inner = Arc::new(Inner { upstream, state: Mutex::default(), under_way: watch::Sender::new(0) });
-        let listener = tokio::spawn(accept(listener, Arc::clone(&inner)));
+        let served = Arc::clone(&inner);
+        let listener = tokio::spawn(crate::http::serve(listener, move |request| Arc::clone(&served).answer(request)));
         Ok(Self { address, inner, listener })
     }
 
@@ -142,25 +140,6 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.listener.abort();
     }
-}
-
-async fn accept(listener: TcpListener, inner: Arc<Inner>) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                tokio::spawn(serve(stream, Arc::clone(&inner)));
-            }
-            Err(error) => tracing::warn!(%error, "a connection to the proxy was lost"),
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, inner: Arc<Inner>) {
-    // Without it an answer may wait for an acknowledgement of the one before.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| Arc::clone(&inner).answer(request));
-    // A connection that ends badly is what the proxy is for.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Inner {

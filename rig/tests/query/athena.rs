@@ -9,9 +9,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -43,16 +40,8 @@ pub async fn start(script: Script) -> (SocketAddr, Asked) {
     let address = listener.local_addr().unwrap();
     let asked = Asked::default();
     let (script, log) = (Arc::new(script), Arc::clone(&asked));
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let (script, log) = (Arc::clone(&script), Arc::clone(&log));
-            let service = service_fn(move |request| answer(Arc::clone(&script), Arc::clone(&log), request));
-            tokio::spawn(async move {
-                let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
+    let answer = move |request| answer(Arc::clone(&script), Arc::clone(&log), request);
+    tokio::spawn(rig::http::serve(listener, answer));
     (address, asked)
 }
 
