@@ -15,6 +15,7 @@ use event::Timestamp;
 use iceberg::TableIdent;
 use iceberg::io::FileIO;
 use iceberg::table::{StaticTable, Table};
+use tikv_jemallocator::Jemalloc;
 use query::local::{Limits, LocalEngine, Snapshot};
 use query::{QueryEngine, Scope, format, named};
 use serde::Deserialize;
@@ -22,6 +23,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// As in `daybook`.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
