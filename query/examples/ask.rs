@@ -15,12 +15,12 @@ use event::Timestamp;
 use iceberg::TableIdent;
 use iceberg::io::FileIO;
 use iceberg::table::{StaticTable, Table};
-use tikv_jemallocator::Jemalloc;
 use query::local::{Limits, LocalEngine, Snapshot};
 use query::{QueryEngine, Scope, format, named};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tikv_jemallocator::Jemalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 

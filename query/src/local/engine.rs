@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::GreedyMemoryPool;
@@ -19,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::local::convert;
 use crate::local::failure::of_datafusion;
 use crate::local::footers::Footers;
+use crate::local::lag::LagsByRow;
 use crate::local::schema::{conform, schema};
 use crate::local::select::Select;
 use crate::local::shims;
@@ -90,7 +92,12 @@ impl LocalEngine {
 
     /// A session that knows `requests` and Trino's functions, and counts into `bytes_read`.
     fn session(&self, bytes_read: &Arc<AtomicU64>) -> Result<SessionContext> {
-        let context = SessionContext::new_with_config_rt(session_config(), runtime(self.limits.memory_bytes)?);
+        let state = SessionStateBuilder::new_with_default_features()
+            .with_config(session_config())
+            .with_runtime_env(runtime(self.limits.memory_bytes)?)
+            .with_physical_optimizer_rule(Arc::new(LagsByRow))
+            .build();
+        let context = SessionContext::new_with_state(state);
         shims::register(&context);
         let (tail, footers) = (Arc::clone(&self.tail), Arc::clone(&self.footers));
         let requests = Requests::new(self.table.clone(), tail, footers, Arc::clone(bytes_read));

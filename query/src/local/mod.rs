@@ -5,6 +5,7 @@ mod engine;
 mod failure;
 mod files;
 mod footers;
+mod lag;
 mod prune;
 mod reader;
 mod schema;
