@@ -28,6 +28,7 @@ mod contract;
 mod cors;
 #[path = "../../../ingest/tests/suite/data.rs"]
 mod data;
+mod ended;
 #[path = "../../../ingest/tests/suite/expiry.rs"]
 mod expiry;
 #[path = "../../../ingest/tests/suite/failing.rs"]
