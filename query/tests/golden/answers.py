@@ -243,8 +243,8 @@ def entity_history(events, p):
 
 
 def is_gone(its, at):
-    end = json.loads(max_by(its, "state_after", "entity_version") or "{}").get("expires_at")
-    return max_by(its, "operation", "entity_version") == "delete" or end is not None and end <= at // SECOND
+    end = scalar(max_by(its, "state_after", "entity_version"), "expires_at")
+    return max_by(its, "operation", "entity_version") == "delete" or end is not None and int(end) <= at // SECOND
 
 
 def entity_as_of(events, p):
