@@ -131,15 +131,11 @@ impl DynamoStore {
         if taken == left {
             return Ok(Vec::new());
         }
-        let value = |claim: &Option<Claim>| claim.as_ref().map(|claim| claim.value.clone());
-        let mut puts = Vec::new();
-        if let Some(claim) = taken {
-            puts.push(self.take(append, field, claim)?);
-        }
-        if let Some(left) = left.as_ref().filter(|left| value(taken).as_ref() != Some(&left.value)) {
-            puts.push(self.leave(append, field, left)?);
-        }
-        Ok(puts)
+        // One that is had for longer, or not for as long, is no other.
+        let stays = |left: &&Claim| taken.as_ref().is_some_and(|taken| taken.value == left.value);
+        let taken_put = taken.iter().map(|claim| self.take(append, field, claim));
+        let left_put = left.iter().filter(|left| !stays(left)).map(|claim| self.leave(append, field, claim));
+        taken_put.chain(left_put).collect()
     }
 
     /// Takes a value, or has it for longer: on the condition that it is nobody's, its owner's own, or of one that has ended
@@ -154,6 +150,7 @@ impl DynamoStore {
         Ok(put)
     }
 
+    /// Gives a value up that is the owner's own.
     fn leave(&self, append: &Append, field: &str, claim: &Claim) -> Result<Put> {
         let item = item::of_claim(append, field, &claim.value, Holds::NoMore)?;
         let own = "attribute_not_exists(#owner) or #owner = :owner";

@@ -27,8 +27,8 @@ pub struct Swept {
 
 impl Folder {
     /// Removes contents of assets that are there no more: of those that have ended, and what a crash between the removal of
-    /// an asset and that of its content left behind, or an upload that came after it; drafts that nobody will go on with; and folders that have nothing left.
-    /// What cannot be read or removed stays, and does not keep the sweep from the rest.
+    /// an asset and that of its content left behind, or an upload that came after it; drafts that nobody will go on with;
+    /// and folders that have nothing left. What cannot be read or removed stays, and does not keep the sweep from the rest.
     ///
     /// # Errors
     /// The folder cannot be listed, or the store not be asked; what was removed until then is gone.
