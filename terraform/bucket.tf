@@ -69,12 +69,12 @@ resource "aws_s3_bucket_policy" "this" {
 }
 
 locals {
-  # Days after which what nobody needs any more is removed, by prefix.
-  expiries = {
+  # Days after which what nobody needs any more is removed, by prefix. A content comes after its asset was announced: a day
+  # more than the asset has, and it never goes before.
+  expiries = merge({
     "results/"    = var.bucket.results_days
-    "assets/"     = var.bucket.assets_days
     "aws/lambda/" = var.bucket.failed_batches_days
-  }
+  }, var.store.asset_expiry_days > 0 ? { "assets/" = var.store.asset_expiry_days + 1 } : {})
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {

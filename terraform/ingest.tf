@@ -46,6 +46,8 @@ module "ingest" {
       DAYBOOK_EVENT_RETENTION_DAYS      = tostring(var.store.event_retention_days)
       DAYBOOK_SUBMISSION_RETENTION_DAYS = tostring(var.store.submission_retention_days)
       DAYBOOK_IDEMPOTENCY_HOURS         = tostring(var.store.idempotency_hours)
+      DAYBOOK_USER_EXPIRY_DAYS          = tostring(var.store.user_expiry_days)
+      DAYBOOK_ASSET_EXPIRY_DAYS         = tostring(var.store.asset_expiry_days)
       DAYBOOK_QUERY_FUNCTION            = "${local.name}-query"
     })
 

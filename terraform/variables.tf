@@ -201,12 +201,14 @@ variable "encryption" {
 }
 
 variable "store" {
-  description = "The store: another name for its table, such as a restored one's; how long it keeps what the log has for ever (0 is for ever), regions that replicate it, whether it may be deleted, an event bus that is told of every change, and types of events that the bus is told of by their names, such as task.completed or user.*."
+  description = "The store: another name for its table, such as a restored one's; how long it keeps what the log has for ever (0 is for ever), how long users are there after their last change and assets, with their contents, after they were announced (0 is until they are removed), regions that replicate it, whether it may be deleted, an event bus that is told of every change, and types of events that the bus is told of by their names, such as task.completed or user.*."
   type = object({
     table_name                = optional(string)
     event_retention_days      = optional(number, 30)
     submission_retention_days = optional(number, 0)
     idempotency_hours         = optional(number, 24)
+    user_expiry_days          = optional(number, 90)
+    asset_expiry_days         = optional(number, 30)
     replica_regions           = optional(set(string), [])
     deletion_protection       = optional(bool, false)
     event_bus                 = optional(bool, false)
@@ -218,6 +220,11 @@ variable "store" {
     condition = alltrue([for number in [var.store.event_retention_days, var.store.submission_retention_days, var.store.idempotency_hours] :
     number >= 0 && floor(number) == number && number <= 36500])
     error_message = "store: retentions are whole numbers from 0."
+  }
+  validation {
+    condition = alltrue([for number in [var.store.user_expiry_days, var.store.asset_expiry_days] :
+    number >= 0 && floor(number) == number && number <= 36500])
+    error_message = "store: users and assets expire after a whole number of days, 0 for never."
   }
   validation {
     condition     = var.store.table_name == null || can(regex("^[a-zA-Z0-9_.-]{3,255}$", var.store.table_name))
@@ -249,7 +256,6 @@ variable "bucket" {
     results_days        = optional(number, 7)
     old_versions_days   = optional(number, 30)
     failed_batches_days = optional(number, 90)
-    assets_days         = optional(number, 30)
     raw_archive_days    = optional(number, 0)
     object_lock_days    = optional(number, 0)
     buffer_seconds      = optional(number, 300)
@@ -257,8 +263,8 @@ variable "bucket" {
   default = {}
 
   validation {
-    condition     = min(var.bucket.results_days, var.bucket.old_versions_days, var.bucket.failed_batches_days, var.bucket.assets_days) >= 1
-    error_message = "bucket: results, old versions, failed batches and assets are kept for at least a day."
+    condition     = min(var.bucket.results_days, var.bucket.old_versions_days, var.bucket.failed_batches_days) >= 1
+    error_message = "bucket: results, old versions and failed batches are kept for at least a day."
   }
   validation {
     condition     = var.bucket.raw_archive_days == 0 || var.bucket.raw_archive_days >= 30

@@ -122,23 +122,40 @@ SELECT
 FROM pending
 WHERE copy = 1;
 
--- Every entity as its last change left it; those that were deleted, too, without a state.
+-- Every entity as its last change left it; those that are there no more, too: they were deleted, or their end has come.
 CREATE OR REPLACE VIEW ${database}.entities_now AS
+WITH latest AS (
+    SELECT
+        tenant,
+        entity_type,
+        entity_id,
+        max(entity_version) AS entity_version,
+        min(received_at) AS first_seen_at,
+        max_by(received_at, row(entity_version, event_id)) AS changed_at,
+        max_by(operation, row(entity_version, event_id)) AS operation,
+        max_by(state_after, row(entity_version, event_id)) AS state,
+        max_by(state_hash, row(entity_version, event_id)) AS state_hash
+    FROM ${database}.requests
+    WHERE entity_version IS NOT NULL
+        AND operation IN ('create', 'update', 'delete')
+        AND event_type NOT LIKE 'request.%'
+    GROUP BY tenant, entity_type, entity_id
+)
+
 SELECT
     tenant,
     entity_type,
     entity_id,
-    max(entity_version) AS entity_version,
-    min(received_at) AS first_seen_at,
-    max_by(received_at, row(entity_version, event_id)) AS changed_at,
-    max_by(operation, row(entity_version, event_id)) = 'delete' AS is_deleted,
-    max_by(state_after, row(entity_version, event_id)) AS state,
-    max_by(state_hash, row(entity_version, event_id)) AS state_hash
-FROM ${database}.requests
-WHERE entity_version IS NOT NULL
-    AND operation IN ('create', 'update', 'delete')
-    AND event_type NOT LIKE 'request.%'
-GROUP BY tenant, entity_type, entity_id;
+    entity_version,
+    first_seen_at,
+    changed_at,
+    operation = 'delete'
+    OR coalesce(
+        try_cast(json_extract_scalar(state, '$.expires_at') AS bigint) <= to_unixtime(current_timestamp), FALSE
+    ) AS is_deleted,
+    state,
+    state_hash
+FROM latest;
 
 -- Requests of one visitor with no pause of more than half an hour between them.
 CREATE OR REPLACE VIEW ${database}.visits AS

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use compactor::Limits;
+use event::domain::Lifetime;
 use ingest::http::auth::{ApiKey, BearerSettings, ClaimRules};
 use ingest::http::rates::{Rate, RateSettings};
 use ingest::local::retention::Retention;
@@ -58,6 +59,10 @@ pub struct Config {
     pub relay_every: Duration,
     /// How long the store keeps what.
     pub retention: Retention,
+    /// How long users are there after their last change.
+    pub user_lifetime: Lifetime,
+    /// How long assets are there after they were announced.
+    pub asset_lifetime: Lifetime,
     /// Who is told of events, if anybody is.
     pub notify: Option<Notify>,
     /// What notices are signed with, if not with what is made of the installation's key.
@@ -84,6 +89,7 @@ impl Config {
         #[cfg(feature = "aws")]
         let aws = crate::aws::Settings::resolve(&given, &from_file)?;
         let notify = Notify::read(&given, &from_file)?;
+        let api = ingest::Settings::default();
         let serves = matches!(cli.command, Command::Serve);
         let log = given.log.or(from_file.log).unwrap_or_else(|| if serves { "info" } else { "warn" }.to_owned());
         Ok(Self {
@@ -131,6 +137,8 @@ impl Config {
                 events: days(given.event_retention_days.or(from_file.event_retention_days), 30),
                 submissions: days(given.submission_retention_days.or(from_file.submission_retention_days), 0),
             },
+            user_lifetime: lifetime(given.user_expiry_days.or(from_file.user_expiry_days), api.user_lifetime),
+            asset_lifetime: lifetime(given.asset_expiry_days.or(from_file.asset_expiry_days), api.asset_lifetime),
             notify,
             notify_secret: secret(given.notify_secret.or(from_file.notify_secret))?,
             compact_every: duration("compact-every", given.compact_every.or(from_file.compact_every), "1m")?,
@@ -227,6 +235,11 @@ fn at_least_one(name: &str, number: usize) -> Result<usize> {
 fn days(given: Option<u32>, default: u32) -> Option<Duration> {
     let days = given.unwrap_or(default);
     (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 60 * 60))
+}
+
+/// So many days, if they are said.
+fn lifetime(given: Option<u32>, default: Lifetime) -> Lifetime {
+    given.map_or(default, Lifetime::of_days)
 }
 
 fn limits(max_line: Option<String>) -> Result<Limits> {

@@ -1,5 +1,7 @@
 //! What an installation decides about its API. Plain data, made once.
 
+use event::domain::Lifetime;
+
 use crate::http::auth::{ApiKey, ClaimRules};
 use crate::http::rates::RateSettings;
 
@@ -36,6 +38,10 @@ pub struct Settings {
     pub largest_answer: Option<usize>,
     /// How long an answer is kept under its idempotency key, seconds.
     pub idempotency_seconds: i64,
+    /// How long users are there after their last change.
+    pub user_lifetime: Lifetime,
+    /// How long assets are there after they were announced.
+    pub asset_lifetime: Lifetime,
 }
 
 /// Reads what comes before every route: nothing, or a path without a slash at its end.
@@ -81,6 +87,8 @@ impl Default for Settings {
             client_caching: false,
             largest_answer: None,
             idempotency_seconds: 24 * 60 * 60,
+            user_lifetime: Lifetime::of_days(90),
+            asset_lifetime: Lifetime::of_days(30),
         }
     }
 }

@@ -75,8 +75,12 @@ run "contents_are_told_of_and_expire" {
     error_message = "By this account's bucket only."
   }
   assert {
-    condition     = local.expiries["assets/"] == 30
-    error_message = "Thirty days, as the design has it."
+    condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.expiration[0].days if rule.id == "expire assets/"]) == 31
+    error_message = "A content has a day more than its asset."
+  }
+  assert {
+    condition     = var.store.asset_expiry_days == 30 && var.store.user_expiry_days == 90
+    error_message = "Assets for thirty days, users for ninety."
   }
   assert {
     condition     = length(aws_s3_bucket_cors_configuration.this) == 0

@@ -219,6 +219,38 @@ run "a_restored_table" {
   }
 }
 
+run "assets_for_a_week" {
+  command = plan
+  variables {
+    store = { asset_expiry_days = 7, user_expiry_days = 0 }
+  }
+
+  assert {
+    condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule if rule.id == "expire assets/"]).expiration[0].days == 8
+    error_message = "Their contents for a day more."
+  }
+  assert {
+    condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule if rule.id == "expire assets/"]).filter[0].prefix == "assets/"
+    error_message = "Contents, and nothing else."
+  }
+}
+
+run "assets_for_ever" {
+  command = plan
+  variables {
+    store = { asset_expiry_days = 0 }
+  }
+
+  assert {
+    condition     = !anytrue([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : strcontains(rule.id, "assets/")])
+    error_message = "No rule removes contents."
+  }
+  assert {
+    condition     = local.expiries["results/"] == 7 && local.expiries["aws/lambda/"] == 90
+    error_message = "The others are as they were."
+  }
+}
+
 run "an_event_bus" {
   command = plan
   variables {

@@ -232,6 +232,22 @@ run "store_retention" {
   expect_failures = [var.store]
 }
 
+run "store_user_expiry" {
+  command = plan
+  variables {
+    store = { user_expiry_days = -1 }
+  }
+  expect_failures = [var.store]
+}
+
+run "store_asset_expiry" {
+  command = plan
+  variables {
+    store = { asset_expiry_days = 0.5 }
+  }
+  expect_failures = [var.store]
+}
+
 run "store_idempotency" {
   command = plan
   variables {

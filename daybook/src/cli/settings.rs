@@ -120,6 +120,12 @@ pub struct Settings {
         help_heading = "Server"
     )]
     pub submission_retention_days: Option<u32>,
+    /// How long users are there after their last change, days; 0 for ever [default: 90]
+    #[arg(long, global = true, env = "DAYBOOK_USER_EXPIRY_DAYS", value_name = "DAYS", help_heading = "Server")]
+    pub user_expiry_days: Option<u32>,
+    /// How long assets are there after they were announced, days; 0 for ever [default: 30]
+    #[arg(long, global = true, env = "DAYBOOK_ASSET_EXPIRY_DAYS", value_name = "DAYS", help_heading = "Server")]
+    pub asset_expiry_days: Option<u32>,
     /// Who is told of events by signed webhooks: an http or https URL [default: nobody]
     #[arg(
         long,

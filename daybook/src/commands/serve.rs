@@ -182,6 +182,8 @@ async fn api(
         rates: config.rates,
         require_if_match: config.require_if_match,
         client_caching: config.client_caching,
+        user_lifetime: config.user_lifetime,
+        asset_lifetime: config.asset_lifetime,
         ..Settings::default()
     };
     // The table keeps the runtime that its catalog was opened on.

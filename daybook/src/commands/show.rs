@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use event::Timestamp;
+use event::domain::State;
 use query::{Cell, Rows};
 
 use super::history::{changes, column, print_json};
@@ -17,15 +18,21 @@ pub async fn run(config: &Config, args: &ShowArgs) -> Result<ExitCode> {
     let time = args.as_of.map(|time| time.at(place.now()));
     let rows = changes(&place, &args.entity).await?;
     let (kind, id) = (&args.entity.kind, &args.entity.id);
-    let state = state_at(&rows, time, args.at_version).ok_or_else(|| {
-        let absence = if time.is_none() && args.at_version.is_none() { "was removed" } else { "was not there then" };
-        Failure::new(format!("{kind} {id} {absence}; daybook history {kind} {id} shows when it was there"))
-    })?;
+    let absent =
+        |how: &str| Failure::new(format!("{kind} {id} {how}; daybook history {kind} {id} shows when it was there"));
+    let is_now = time.is_none() && args.at_version.is_none();
+    let state = state_at(&rows, time, args.at_version)
+        .ok_or_else(|| absent(if is_now { "was removed" } else { "was not there then" }))?;
+    // A version is shown as it was made.
+    let has_ended = || State::from_canonical(state.clone()).has_ended(time.unwrap_or_else(|| place.now()));
+    if args.at_version.is_none() && has_ended() {
+        return Err(absent(if is_now { "has expired" } else { "was not there then" }));
+    }
     print_json(&state)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The state of the highest version up to a time or a version; none if that is a deletion.
+/// The state of the highest version up to a time or a version; none if that is a deletion. Its end is not looked at.
 ///
 /// Versions decide, not clocks: of all versions that carry an earlier time, the highest counts.
 pub fn state_at(rows: &Rows, time: Option<Timestamp>, version: Option<i64>) -> Option<String> {

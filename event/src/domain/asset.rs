@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Change, FieldError, Fields, Operation, Refusal, State, media_type, user};
+use super::{Change, FieldError, Fields, Lifetime, Operation, Refusal, State, lifetime, media_type, user};
 use crate::time::Timestamp;
 
 /// The entity type of assets.
@@ -56,13 +56,16 @@ pub struct Asset {
     pub checksum: Option<String>,
     /// Where its content lies.
     pub key: String,
-    /// When it was made; made again, if it had been removed.
+    /// When it was made; made again, if it had been removed or had ended.
     pub created_at: i64,
     /// When it was last changed.
     pub updated_at: i64,
-    /// When it was removed; absent while it is there.
+    /// When it was removed; absent unless it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<i64>,
+    /// When it ends; absent if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
     /// How many changes it has seen.
     pub version: i64,
 }
@@ -107,8 +110,8 @@ pub struct Content {
 /// What may happen to an asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Announce it; its content will lie under this key.
-    Create(NewAsset, String),
+    /// Announce it, to be there so long; its content will lie under this key.
+    Create(NewAsset, String, Lifetime),
     /// Its content is there.
     Upload(Content),
     /// Remove it.
@@ -126,9 +129,9 @@ pub fn list_key(id: &str, state: &State) -> String {
 }
 
 impl Asset {
-    /// Whether it has not been removed.
-    pub fn is_living(&self) -> bool {
-        self.deleted_at.is_none()
+    /// Whether it is there at a moment: neither removed nor ended.
+    pub fn is_there(&self, at: Timestamp) -> bool {
+        lifetime::is_there(self.deleted_at, self.expires_at, at)
     }
 
     /// Most bytes that its content may have.
@@ -172,9 +175,9 @@ impl NewAsset {
         Ok(Self { asset_id, file_name, content_type, content_length })
     }
 
-    /// Whether an asset is what this would announce.
-    pub fn is_met_by(&self, asset: &Asset) -> bool {
-        asset.is_living()
+    /// Whether an asset is there and what this would announce.
+    pub fn is_met_by(&self, asset: &Asset, now: Timestamp) -> bool {
+        asset.is_there(now)
             && asset.file_name == self.file_name
             && asset.content_type == self.content_type
             && asset.content_length == self.content_length
@@ -203,15 +206,19 @@ pub fn decide(
     id: &str,
     now: Timestamp,
 ) -> Result<Change, Refusal> {
-    let living = current.filter(|asset| asset.is_living());
+    let there = current.filter(|asset| asset.is_there(now));
     let (event_type, operation, data) = match command {
-        Command::Create(new, key) => (CREATED, Operation::Create, created(new, key)),
+        Command::Create(new, key, lifetime) => {
+            (CREATED, Operation::Create, lifetime::with_end(created(new, key), lifetime.end(now)))
+        }
         Command::Upload(content) => {
-            (UPLOADED, Operation::Update, json!({"size": content.size, "checksum": content.checksum}))
+            let data = json!({"size": content.size, "checksum": content.checksum});
+            // The end stays, and the event says so: whoever folds it takes an end from nowhere else.
+            (UPLOADED, Operation::Update, lifetime::with_end(data, there.and_then(|asset| asset.expires_at)))
         }
         Command::Delete => (DELETED, Operation::Delete, Value::Object(Map::new())),
     };
-    match (living, expected) {
+    match (there, expected) {
         (Some(_), _) if operation == Operation::Create => return Err(Refusal::Exists),
         (None, _) if operation != Operation::Create => return Err(Refusal::NotFound),
         (Some(asset), Some(version)) if asset.version != version => {
@@ -242,10 +249,12 @@ fn created(new: NewAsset, key: String) -> Value {
     serde_json::to_value(Created { file_name, content_type, content_length, key }).unwrap_or(Value::Null)
 }
 
-/// The asset after an event: the fold's step. One that was removed can be made again; its versions go on.
+/// The asset after an event: the fold's step. One that was removed or has ended can be made again; its versions go on.
+///
+/// What was changed after its end is folded all the same: an earlier version of the software knows of no end.
 ///
 /// # Errors
-/// The event does not follow on the state: made while it is there, uploaded twice, changed while it is not there, or
+/// The event does not follow on the state: made while it is there, uploaded twice, changed when it was removed, or
 /// data of another shape.
 pub fn evolve(
     current: Option<&Asset>,
@@ -255,9 +264,9 @@ pub fn evolve(
     at: Timestamp,
 ) -> Result<Asset, String> {
     let now = at.seconds();
-    let living = current.filter(|asset| asset.is_living());
+    let expires_at = lifetime::end_of(data)?;
     if event_type == CREATED {
-        if let Some(asset) = living {
+        if let Some(asset) = current.filter(|asset| asset.is_there(at)) {
             return Err(format!("{CREATED} follows on version {}", asset.version));
         }
         let Created { file_name, content_type, content_length, key } =
@@ -274,11 +283,13 @@ pub fn evolve(
             created_at: now,
             updated_at: now,
             deleted_at: None,
+            expires_at,
             version: current.map_or(0, |asset| asset.version) + 1,
         });
     }
-    let asset = living.ok_or_else(|| format!("{event_type} without an asset"))?;
-    let next = Asset { updated_at: now, version: asset.version + 1, ..asset.clone() };
+    let asset =
+        current.filter(|asset| asset.deleted_at.is_none()).ok_or_else(|| format!("{event_type} without an asset"))?;
+    let next = Asset { updated_at: now, expires_at, version: asset.version + 1, ..asset.clone() };
     match event_type {
         UPLOADED if asset.status == Status::Uploaded => Err(format!("{UPLOADED} twice")),
         UPLOADED => {
@@ -296,6 +307,8 @@ mod tests {
 
     const ID: &str = "cat";
     const KEY: &str = "assets/default/cat/1";
+    /// Two days after the tenth second.
+    const END: i64 = 172_810;
     const BODY: &str = r#"{"assetId":"cat","fileName":"Kätzchen.png","contentType":"image/png"}"#;
 
     fn at(seconds: i64) -> Timestamp {
@@ -315,8 +328,13 @@ mod tests {
             created_at: 10,
             updated_at: 10,
             deleted_at: None,
+            expires_at: Some(END),
             version: 1,
         }
+    }
+
+    fn ended() -> Asset {
+        Asset { expires_at: Some(20), ..given() }
     }
 
     fn uploaded() -> Asset {
@@ -325,11 +343,11 @@ mod tests {
     }
 
     fn deleted() -> Asset {
-        Asset { deleted_at: Some(12), updated_at: 12, version: 3, ..uploaded() }
+        Asset { deleted_at: Some(12), updated_at: 12, expires_at: None, version: 3, ..uploaded() }
     }
 
     fn create() -> Command {
-        Command::Create(NewAsset::parse(BODY).unwrap(), KEY.to_owned())
+        Command::Create(NewAsset::parse(BODY).unwrap(), KEY.to_owned(), Lifetime::of_days(2))
     }
 
     fn upload() -> Command {
@@ -352,21 +370,39 @@ mod tests {
 
     #[test]
     fn decides() {
-        let made = Asset { created_at: 20, updated_at: 20, ..given() };
+        let made = Asset { created_at: 20, updated_at: 20, expires_at: Some(END + 10), ..given() };
         then(None, create(), None, Ok((CREATED, made.clone())));
         then(Some(&given()), create(), None, Err(Refusal::Exists));
-        then(Some(&deleted()), create(), None, Ok((CREATED, Asset { version: 4, ..made })));
+        then(Some(&deleted()), create(), None, Ok((CREATED, Asset { version: 4, ..made.clone() })));
+        then(Some(&ended()), create(), None, Ok((CREATED, Asset { version: 2, ..made })));
 
         let there = Asset { updated_at: 20, ..uploaded() };
         then(Some(&given()), upload(), None, Ok((UPLOADED, there)));
         then(Some(&uploaded()), upload(), None, Err(Refusal::Exists));
         then(Some(&deleted()), upload(), None, Err(Refusal::NotFound));
+        then(Some(&ended()), upload(), None, Err(Refusal::NotFound));
         then(None, upload(), None, Err(Refusal::NotFound));
 
-        let gone = Asset { deleted_at: Some(20), updated_at: 20, version: 3, ..uploaded() };
+        let gone = Asset { deleted_at: Some(20), updated_at: 20, expires_at: None, version: 3, ..uploaded() };
         then(Some(&uploaded()), Command::Delete, None, Ok((DELETED, gone)));
         then(Some(&uploaded()), Command::Delete, Some(1), Err(Refusal::Stale { current: 2 }));
         then(Some(&deleted()), Command::Delete, None, Err(Refusal::NotFound));
+        then(Some(&ended()), Command::Delete, None, Err(Refusal::NotFound));
+    }
+
+    #[test]
+    fn only_the_announcement_sets_an_end() {
+        let endless = Command::Create(NewAsset::parse(BODY).unwrap(), KEY.to_owned(), Lifetime::UNBOUNDED);
+        let made = Asset { created_at: 20, updated_at: 20, expires_at: None, ..given() };
+        then(None, endless, None, Ok((CREATED, made.clone())));
+        let there = Asset { created_at: 20, updated_at: 20, expires_at: None, ..uploaded() };
+        then(Some(&made), upload(), None, Ok((UPLOADED, there)));
+        // An earlier version of the software takes it away.
+        let there = Asset { updated_at: 20, expires_at: None, ..uploaded() };
+        let data = json!({"size": 7, "checksum": "sha256:00"});
+        for before in [given(), ended()] {
+            assert_eq!(evolve(Some(&before), UPLOADED, &data, ID, at(20)), Ok(there.clone()));
+        }
     }
 
     #[test]
@@ -379,15 +415,17 @@ mod tests {
         assert!(evolve(Some(&given()), UPLOADED, &json!({"size": "1"}), ID, at(1)).is_err());
         assert!(evolve(Some(&deleted()), DELETED, &json!({}), ID, at(1)).is_err());
         assert!(evolve(Some(&given()), "user.updated", &json!({}), ID, at(1)).is_err());
+        assert!(evolve(Some(&ended()), CREATED, &data, ID, at(19)).is_err());
     }
 
     #[test]
     fn the_same_again_is_met() {
         let new = NewAsset::parse(BODY).unwrap();
-        assert!(new.is_met_by(&given()) && new.is_met_by(&uploaded()) && !new.is_met_by(&deleted()));
-        assert!(!new.is_met_by(&Asset { file_name: "x".to_owned(), ..given() }));
-        assert!(!new.is_met_by(&Asset { content_type: "image/gif".to_owned(), ..given() }));
-        assert!(!new.is_met_by(&Asset { content_length: Some(7), ..given() }));
+        let is_met = |asset: &Asset| new.is_met_by(asset, at(20));
+        assert!(is_met(&given()) && is_met(&uploaded()) && !is_met(&deleted()) && !is_met(&ended()));
+        assert!(!is_met(&Asset { file_name: "x".to_owned(), ..given() }));
+        assert!(!is_met(&Asset { content_type: "image/gif".to_owned(), ..given() }));
+        assert!(!is_met(&Asset { content_length: Some(7), ..given() }));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod asset;
 pub mod email;
 pub mod fields;
 pub mod fold;
+pub mod lifetime;
 pub mod media_type;
 pub mod submission;
 pub mod task;
@@ -19,6 +20,7 @@ use crate::codec::sha256_hex;
 
 pub use fields::{FieldError, Fields};
 pub use fold::{FoldError, evolve, list_key};
+pub use lifetime::Lifetime;
 
 /// What a request did to an entity, or wanted to see of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Change, FieldError, Fields, Operation, Refusal, State, email};
+use super::{Change, FieldError, Fields, Lifetime, Operation, Refusal, State, email, lifetime};
 use crate::time::Timestamp;
 
 /// The entity type of users.
@@ -39,13 +39,16 @@ pub struct User {
     pub email: String,
     /// Its name.
     pub name: String,
-    /// When it was made; made again, if it had been removed.
+    /// When it was made; made again, if it had been removed or had ended.
     pub created_at: i64,
     /// When it was last changed.
     pub updated_at: i64,
-    /// When it was removed; absent while it is there.
+    /// When it was removed; absent unless it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<i64>,
+    /// When it ends, unless it is changed before; absent if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
     /// How many changes it has seen.
     pub version: i64,
 }
@@ -64,10 +67,10 @@ pub struct NewUser {
 /// What a client may ask of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Make it.
-    Create(NewUser),
-    /// Change the fields that are given.
-    Update(Patch),
+    /// Make it, to be there so long.
+    Create(NewUser, Lifetime),
+    /// Change the fields that are given; it is there so long from now on.
+    Update(Patch, Lifetime),
     /// Remove it.
     Delete,
 }
@@ -100,6 +103,13 @@ pub fn list_key(id: &str, state: &State) -> String {
     format!("{:012}.{id}", made.map_or(0, |made| made.created_at))
 }
 
+impl User {
+    /// Whether it is there at a moment: neither removed nor ended.
+    pub fn is_there(&self, at: Timestamp) -> bool {
+        lifetime::is_there(self.deleted_at, self.expires_at, at)
+    }
+}
+
 impl NewUser {
     /// Reads the body of a `POST /users`.
     ///
@@ -119,9 +129,9 @@ impl NewUser {
         Ok(Self { user_id, email: email.unwrap_or_default(), name: name.unwrap_or_default() })
     }
 
-    /// Whether a user is what this would make.
-    pub fn is_met_by(&self, user: &User) -> bool {
-        user.deleted_at.is_none() && user.email == self.email && user.name == self.name
+    /// Whether a user is there and what this would make.
+    pub fn is_met_by(&self, user: &User, now: Timestamp) -> bool {
+        user.is_there(now) && user.email == self.email && user.name == self.name
     }
 }
 
@@ -168,15 +178,19 @@ pub fn decide(
     id: &str,
     now: Timestamp,
 ) -> Result<Change, Refusal> {
-    let living = current.filter(|user| user.deleted_at.is_none());
+    let there = current.filter(|user| user.is_there(now));
     let (event_type, operation, data) = match command {
-        Command::Create(NewUser { email, name, .. }) => {
-            (CREATED, Operation::Create, json!({"email": email, "name": name}))
+        Command::Create(NewUser { email, name, .. }, lifetime) => {
+            let data = json!({"email": email, "name": name});
+            (CREATED, Operation::Create, lifetime::with_end(data, lifetime.end(now)))
         }
-        Command::Update(patch) => (UPDATED, Operation::Update, serde_json::to_value(patch).unwrap_or(Value::Null)),
+        Command::Update(patch, lifetime) => {
+            let data = serde_json::to_value(patch).unwrap_or(Value::Null);
+            (UPDATED, Operation::Update, lifetime::with_end(data, lifetime.end(now)))
+        }
         Command::Delete => (DELETED, Operation::Delete, Value::Object(Map::new())),
     };
-    match (living, expected) {
+    match (there, expected) {
         (Some(_), _) if operation == Operation::Create => return Err(Refusal::Exists),
         (None, _) if operation != Operation::Create => return Err(Refusal::NotFound),
         (Some(user), Some(version)) if user.version != version => return Err(Refusal::Stale { current: user.version }),
@@ -187,15 +201,17 @@ pub fn decide(
     Ok(Change { event_type, operation, version: state.version, data, state: State::of(&state) })
 }
 
-/// The user after an event: the fold's step. One that was removed can be made again; its versions go on.
+/// The user after an event: the fold's step. One that was removed or has ended can be made again; its versions go on.
+///
+/// What was changed after its end is folded all the same: an earlier version of the software knows of no end.
 ///
 /// # Errors
-/// The event does not follow on the state: made while it is there, changed while it is not, or data of another shape.
+/// The event does not follow on the state: made while it is there, changed when it was removed, or data of another shape.
 pub fn evolve(current: Option<&User>, event_type: &str, data: &Value, id: &str, at: Timestamp) -> Result<User, String> {
     let now = at.seconds();
-    let living = current.filter(|user| user.deleted_at.is_none());
+    let expires_at = lifetime::end_of(data)?;
     if event_type == CREATED {
-        if let Some(user) = living {
+        if let Some(user) = current.filter(|user| user.is_there(at)) {
             return Err(format!("{CREATED} follows on version {}", user.version));
         }
         let field =
@@ -207,11 +223,13 @@ pub fn evolve(current: Option<&User>, event_type: &str, data: &Value, id: &str, 
             created_at: now,
             updated_at: now,
             deleted_at: None,
+            expires_at,
             version: current.map_or(0, |user| user.version) + 1,
         });
     }
-    let user = living.ok_or_else(|| format!("{event_type} without a user"))?;
-    let mut next = User { updated_at: now, version: user.version + 1, ..user.clone() };
+    let user =
+        current.filter(|user| user.deleted_at.is_none()).ok_or_else(|| format!("{event_type} without a user"))?;
+    let mut next = User { updated_at: now, expires_at, version: user.version + 1, ..user.clone() };
     match event_type {
         UPDATED => {
             let patch: Patch = Patch::deserialize(data).map_err(|error| error.to_string())?;
@@ -231,6 +249,8 @@ mod tests {
     use super::*;
 
     const ID: &str = "ann";
+    /// Two days after the tenth second.
+    const END: i64 = 172_810;
 
     proptest! {
         #[test]
@@ -258,20 +278,26 @@ mod tests {
             created_at: 10,
             updated_at: 10,
             deleted_at: None,
+            expires_at: Some(END),
             version: 1,
         }
     }
 
     fn deleted() -> User {
-        User { deleted_at: Some(11), updated_at: 11, version: 2, ..given() }
+        User { deleted_at: Some(11), updated_at: 11, expires_at: None, version: 2, ..given() }
+    }
+
+    fn ended() -> User {
+        User { expires_at: Some(20), ..given() }
     }
 
     fn create() -> Command {
-        Command::Create(NewUser::parse(r#"{"userId":"ann","email":"Ann@Example.org","name":"Ann"}"#).unwrap())
+        let new = NewUser::parse(r#"{"userId":"ann","email":"Ann@Example.org","name":"Ann"}"#).unwrap();
+        Command::Create(new, Lifetime::of_days(2))
     }
 
     fn rename(name: &str) -> Command {
-        Command::Update(Patch { name: Some(name.to_owned()), email: None })
+        Command::Update(Patch { name: Some(name.to_owned()), email: None }, Lifetime::of_days(1))
     }
 
     #[track_caller]
@@ -290,22 +316,42 @@ mod tests {
 
     #[test]
     fn decides() {
-        let made = User { created_at: 20, updated_at: 20, ..given() };
+        let made = User { created_at: 20, updated_at: 20, expires_at: Some(END + 10), ..given() };
         then(None, create(), None, Ok((CREATED, made.clone())));
         then(Some(&given()), create(), None, Err(Refusal::Exists));
-        then(Some(&deleted()), create(), None, Ok((CREATED, User { version: 3, ..made })));
+        then(Some(&deleted()), create(), None, Ok((CREATED, User { version: 3, ..made.clone() })));
+        then(Some(&ended()), create(), None, Ok((CREATED, User { version: 2, ..made })));
 
-        let renamed = User { name: "Eve".to_owned(), updated_at: 20, version: 2, ..given() };
+        let renamed = User { name: "Eve".to_owned(), updated_at: 20, expires_at: Some(86_420), version: 2, ..given() };
         then(Some(&given()), rename("Eve"), None, Ok((UPDATED, renamed.clone())));
         then(Some(&given()), rename("Eve"), Some(1), Ok((UPDATED, renamed)));
         then(Some(&given()), rename("Eve"), Some(7), Err(Refusal::Stale { current: 1 }));
         then(None, rename("Eve"), None, Err(Refusal::NotFound));
         then(Some(&deleted()), rename("Eve"), None, Err(Refusal::NotFound));
+        then(Some(&ended()), rename("Eve"), Some(1), Err(Refusal::NotFound));
 
-        let gone = User { deleted_at: Some(20), updated_at: 20, version: 2, ..given() };
+        let gone = User { deleted_at: Some(20), updated_at: 20, expires_at: None, version: 2, ..given() };
         then(Some(&given()), Command::Delete, None, Ok((DELETED, gone)));
         then(Some(&given()), Command::Delete, Some(2), Err(Refusal::Stale { current: 1 }));
         then(Some(&deleted()), Command::Delete, None, Err(Refusal::NotFound));
+        then(Some(&ended()), Command::Delete, None, Err(Refusal::NotFound));
+    }
+
+    #[test]
+    fn without_a_lifetime_a_change_takes_the_end_away() {
+        let patch = Patch { name: Some("Eve".to_owned()), email: None };
+        let endless = User { name: "Eve".to_owned(), updated_at: 20, expires_at: None, version: 2, ..given() };
+        then(Some(&given()), Command::Update(patch, Lifetime::UNBOUNDED), None, Ok((UPDATED, endless.clone())));
+        assert!(!State::of(&endless).as_str().contains("expires_at"));
+    }
+
+    /// A version of the software that knows of no end takes it away, whenever it writes.
+    #[test]
+    fn events_without_an_end_are_folded_as_they_were() {
+        let renamed = User { name: "Eve".to_owned(), updated_at: 20, expires_at: None, version: 2, ..given() };
+        for before in [given(), ended()] {
+            assert_eq!(evolve(Some(&before), UPDATED, &json!({"name": "Eve"}), ID, at(20)), Ok(renamed.clone()));
+        }
     }
 
     #[test]
@@ -316,15 +362,18 @@ mod tests {
         assert!(evolve(None, UPDATED, &json!({}), ID, at(1)).is_err());
         assert!(evolve(Some(&deleted()), DELETED, &json!({}), ID, at(1)).is_err());
         assert!(evolve(Some(&given()), UPDATED, &json!({"name": 1}), ID, at(1)).is_err());
+        assert!(evolve(Some(&given()), UPDATED, &json!({"name": "A", "expires_at": "1"}), ID, at(1)).is_err());
+        assert!(evolve(Some(&ended()), CREATED, &data, ID, at(19)).is_err());
         assert!(evolve(Some(&given()), "task.updated", &json!({}), ID, at(1)).is_err());
     }
 
     #[test]
     fn the_same_again_is_met() {
-        let Command::Create(new) = create() else { unreachable!() };
-        assert!(new.is_met_by(&given()) && !new.is_met_by(&deleted()));
-        assert!(!new.is_met_by(&User { name: "Eve".to_owned(), ..given() }));
-        assert!(!new.is_met_by(&User { email: "eve@example.org".to_owned(), ..given() }));
+        let Command::Create(new, _) = create() else { unreachable!() };
+        let is_met = |user: &User| new.is_met_by(user, at(20));
+        assert!(is_met(&given()) && !is_met(&deleted()) && !is_met(&ended()));
+        assert!(!is_met(&User { name: "Eve".to_owned(), ..given() }));
+        assert!(!is_met(&User { email: "eve@example.org".to_owned(), ..given() }));
     }
 
     #[test]

@@ -1,25 +1,26 @@
-//! An asset's state is a fold of its events, through uploads, removals and new beginnings (I4, I5).
+//! An asset's state is a fold of its events, through uploads, removals, ends and new beginnings (I4, I5).
 
 use event::domain::asset::{self, Asset, Command, Content, NewAsset, Status};
-use event::domain::{self, Refusal, State};
+use event::domain::{self, Lifetime, Refusal, State};
 use event::{Event, EventIds, Timestamp};
 use proptest::prelude::*;
 
 const ID: &str = "cat_1";
 
 fn command() -> impl Strategy<Value = Command> {
-    let create = (crate::support::odd_text(), prop::option::of(0..9_i64)).prop_map(|(file_name, content_length)| {
+    let fields = (crate::support::odd_text(), prop::option::of(0..9_i64), 0..3_u32);
+    let create = fields.prop_map(|(file_name, content_length, days)| {
         let content_type = "text/plain".to_owned();
         let new = NewAsset { asset_id: Some(ID.to_owned()), file_name, content_type, content_length };
-        Command::Create(new, "assets/default/cat_1/1".to_owned())
+        Command::Create(new, "assets/default/cat_1/1".to_owned(), Lifetime::of_days(days))
     });
     let upload = (0..9_i64, "[a-z0-9:]{1,9}").prop_map(|(size, checksum)| Command::Upload(Content { size, checksum }));
     prop_oneof![3 => create, 3 => upload, 2 => Just(Command::Delete)]
 }
 
 /// What must be said of a command that is not carried out.
-fn refusal(living: Option<&Asset>, command: &Command) -> Option<Refusal> {
-    match (living, command) {
+fn refusal(there: Option<&Asset>, command: &Command) -> Option<Refusal> {
+    match (there, command) {
         (Some(_), Command::Create(..)) => Some(Refusal::Exists),
         (Some(asset), Command::Upload(_)) if asset.status == Status::Uploaded => Some(Refusal::Exists),
         (None, Command::Upload(_) | Command::Delete) => Some(Refusal::NotFound),
@@ -29,13 +30,19 @@ fn refusal(living: Option<&Asset>, command: &Command) -> Option<Refusal> {
 
 proptest! {
     #[test]
-    fn the_log_folds_to_what_was_decided(steps in prop::collection::vec((command(), -5..100_i64), 1..40)) {
+    fn the_log_folds_to_what_was_decided(
+        steps in prop::collection::vec((command(), prop_oneof![-5..100_i64, 80_000..200_000_i64]), 1..40)
+    ) {
         let (mut ids, mut seconds, mut version) = (EventIds::default(), 1_000, 0);
         let (mut asset, mut state): (Option<Asset>, Option<State>) = (None, None);
         for (command, later) in steps {
             seconds += later;
             let now = Timestamp::from_micros(seconds * 1_000_000);
-            let expected = refusal(asset.as_ref().filter(|asset| asset.is_living()), &command);
+            let is_there =
+                |asset: &&Asset| asset.deleted_at.is_none() && asset.expires_at.is_none_or(|end| end > seconds);
+            let end = asset.as_ref().filter(is_there).and_then(|asset| asset.expires_at);
+            let keeps_end = matches!(command, Command::Upload(_));
+            let expected = refusal(asset.as_ref().filter(is_there), &command);
             let change = match asset::decide(asset.as_ref(), command, None, ID, now) {
                 Ok(change) => change,
                 Err(refusal) => {
@@ -60,6 +67,7 @@ proptest! {
             let next = domain::evolve(state.as_ref(), &event).unwrap();
             prop_assert_eq!(&next, &change.state);
             let read: Asset = serde_json::from_str(next.as_str()).unwrap();
+            prop_assert!(!keeps_end || read.expires_at == end);
             prop_assert_eq!(&State::of(&read), &next);
             (asset, state) = (Some(read), Some(next));
         }

@@ -1,7 +1,7 @@
-//! A user's state is a fold of its events, through removals and new beginnings (I4, I5).
+//! A user's state is a fold of its events, through removals, ends and new beginnings (I4, I5).
 
 use event::domain::user::{self, Command, NewUser, Patch, User};
-use event::domain::{self, Refusal, State};
+use event::domain::{self, Lifetime, Refusal, State};
 use event::{Event, EventIds, Timestamp};
 use proptest::prelude::*;
 
@@ -13,33 +13,38 @@ fn name() -> impl Strategy<Value = String> {
 
 fn command() -> impl Strategy<Value = Command> {
     let email = || "[a-z]{1,3}@[a-z]{1,3}";
-    let create =
-        (email(), name()).prop_map(|(email, name)| Command::Create(NewUser { user_id: ID.to_owned(), email, name }));
-    let update = (prop::option::of(email()), prop::option::of(name()))
-        .prop_map(|(email, name)| Command::Update(Patch { email, name }));
+    let lifetime = || (0..3_u32).prop_map(Lifetime::of_days);
+    let create = (email(), name(), lifetime())
+        .prop_map(|(email, name, lifetime)| Command::Create(NewUser { user_id: ID.to_owned(), email, name }, lifetime));
+    let update = (prop::option::of(email()), prop::option::of(name()), lifetime())
+        .prop_map(|(email, name, lifetime)| Command::Update(Patch { email, name }, lifetime));
     prop_oneof![3 => create, 5 => update, 2 => Just(Command::Delete)]
 }
 
 proptest! {
     #[test]
-    fn the_log_folds_to_what_was_decided(steps in prop::collection::vec((command(), -5..100_i64), 1..40)) {
+    fn the_log_folds_to_what_was_decided(
+        steps in prop::collection::vec((command(), prop_oneof![-5..100_i64, 80_000..200_000_i64]), 1..40)
+    ) {
         let (mut ids, mut seconds, mut version) = (EventIds::default(), 1_000, 0);
         let (mut user, mut state): (Option<User>, Option<State>) = (None, None);
         for (command, later) in steps {
             seconds += later;
             let now = Timestamp::from_micros(seconds * 1_000_000);
-            let living = user.as_ref().is_some_and(|user| user.deleted_at.is_none());
-            let creates = matches!(command, Command::Create(_));
+            let there = user.as_ref().is_some_and(|user| {
+                user.deleted_at.is_none() && user.expires_at.is_none_or(|end| end > seconds)
+            });
+            let creates = matches!(command, Command::Create(..));
             let change = match user::decide(user.as_ref(), command, None, ID, now) {
                 Ok(change) => change,
                 Err(refusal) => {
-                    prop_assert_eq!(refusal, if living { Refusal::Exists } else { Refusal::NotFound });
-                    prop_assert_eq!(living, creates);
+                    prop_assert_eq!(refusal, if there { Refusal::Exists } else { Refusal::NotFound });
+                    prop_assert_eq!(there, creates);
                     continue;
                 }
             };
             version += 1;
-            prop_assert_eq!((change.version, living), (version, !creates));
+            prop_assert_eq!((change.version, there), (version, !creates));
             let event = Event {
                 event_id: ids.next(now, [3; 16]),
                 event_type: change.event_type.to_owned(),

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use event::domain::asset::{self, Asset, Content, NewAsset};
 use event::domain::task::{self, Command, Task};
 use event::domain::user::{self, NewUser, Patch, User};
-use event::domain::{self, Change, State};
+use event::domain::{self, Change, Lifetime, State};
 use event::redact::{Redactor, Rules};
 use event::{Event, EventId, Timestamp, key};
 
 use crate::support::{golden, testdata};
 
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 24] = [
     "data.submitted",
     "task.created",
     "task.updated",
@@ -31,6 +31,12 @@ const NAMES: [&str; 18] = [
     "asset.created",
     "asset.uploaded",
     "asset.deleted",
+    "user.created.ending",
+    "user.updated.ending",
+    "user.deleted.ending",
+    "asset.created.ending",
+    "asset.uploaded.ending",
+    "asset.deleted.ending",
 ];
 
 fn at(seconds: i64) -> Timestamp {
@@ -80,37 +86,42 @@ fn task_life() -> Vec<Event> {
     })
 }
 
-/// The three events of a user's life.
-fn user_life() -> Vec<Event> {
+/// The three events of a user's life, from the n-th on.
+fn user_life(first: u128, lifetime: Lifetime) -> Vec<Event> {
+    let new = NewUser::parse(r#"{"userId":"ann","email":"Änn@Example.org","name":"Ann 😀"}"#).unwrap();
     let commands = [
-        user::Command::Create(NewUser::parse(r#"{"userId":"ann","email":"Änn@Example.org","name":"Ann 😀"}"#).unwrap()),
-        user::Command::Update(Patch::parse(r#"{"email":"ann@example.org"}"#).unwrap()),
+        user::Command::Create(new, lifetime),
+        user::Command::Update(Patch::parse(r#"{"email":"ann@example.org"}"#).unwrap(), lifetime),
         user::Command::Delete,
     ];
-    life("user", "ann", 101, commands, |before, command, now| {
+    life("user", "ann", first, commands, |before, command, now| {
         let user: Option<User> = before.map(|state| serde_json::from_str(state.as_str()).unwrap());
         user::decide(user.as_ref(), command, None, "ann", now).unwrap()
     })
 }
 
-/// The three events of an asset's life.
-fn asset_life() -> Vec<Event> {
+/// The three events of an asset's life, from the n-th on.
+fn asset_life(first: u128, lifetime: Lifetime) -> Vec<Event> {
     let body = r#"{"assetId":"cat_1","fileName":"Kätzchen 😀.png","contentType":"image/png","contentLength":70000}"#;
     let content = Content { size: 70_000, checksum: format!("sha256:{}", event::sha256_hex(b"a cat")) };
     let commands = [
-        asset::Command::Create(NewAsset::parse(body).unwrap(), "assets/default/cat_1/1".to_owned()),
+        asset::Command::Create(NewAsset::parse(body).unwrap(), "assets/default/cat_1/1".to_owned(), lifetime),
         asset::Command::Upload(content),
         asset::Command::Delete,
     ];
-    life("asset", "cat_1", 201, commands, |before, command, now| {
+    life("asset", "cat_1", first, commands, |before, command, now| {
         let asset: Option<Asset> = before.map(|state| serde_json::from_str(state.as_str()).unwrap());
         asset::decide(asset.as_ref(), command, None, "cat_1", now).unwrap()
     })
 }
 
-/// The lives of all kinds.
-fn lives() -> impl Iterator<Item = Event> {
-    task_life().into_iter().chain(user_life()).chain(asset_life())
+/// The lives of all kinds, and of those that end by themselves; by the names of their files.
+fn lives() -> impl Iterator<Item = (String, Event)> {
+    let endless = task_life().into_iter();
+    let endless = endless.chain(user_life(101, Lifetime::UNBOUNDED)).chain(asset_life(201, Lifetime::UNBOUNDED));
+    let ending = user_life(121, Lifetime::of_days(90)).into_iter().chain(asset_life(221, Lifetime::of_days(30)));
+    let endless = endless.map(|event| (event.event_type.clone(), event));
+    endless.chain(ending.map(|event| (format!("{}.ending", event.event_type), event)))
 }
 
 /// An entity's events from the n-th on, as ingest makes them of its commands.
@@ -207,8 +218,8 @@ fn sample(name: &str, number: u128) -> Event {
 }
 
 fn event_of(name: &str) -> Event {
-    match lives().find(|event| event.event_type == name) {
-        Some(event) => event,
+    match lives().find(|(known, _)| known == name) {
+        Some((_, event)) => event,
         None => sample(name, 16 + NAMES.iter().position(|known| *known == name).unwrap() as u128).sealed(),
     }
 }
@@ -226,9 +237,9 @@ fn lines_and_hashes_of_this_version() {
 
 #[test]
 fn states_keys_and_masks_of_this_version() {
-    for event in lives() {
+    for (name, event) in lives() {
         let state = State::from_canonical(event.state_after.unwrap());
-        let name = format!("v1/states/{}.json", event.event_type);
+        let name = format!("v1/states/{name}.json");
         golden(&name, &format!("{}\n{}\n", state.as_str(), state.hash()));
     }
     let id = EventId::from_u128(0x019a_a0c5_6f8b_7000_8000_0000_0000_0000);
@@ -288,10 +299,16 @@ fn every_version_s_states_are_what_its_events_fold_to() {
         assert_eq!((read.as_str(), read.hash().as_str()), (state, hash), "{}", file.display());
     }
     let v1 = testdata().join("v1/events");
-    for (kind, change) in [("task", "updated"), ("user", "updated"), ("asset", "uploaded")] {
+    for (kind, change, ending) in [
+        ("task", "updated", ""),
+        ("user", "updated", ""),
+        ("user", "updated", ".ending"),
+        ("asset", "uploaded", ""),
+        ("asset", "uploaded", ".ending"),
+    ] {
         let mut before = None;
         for operation in ["created", change, "deleted"] {
-            let line = fs::read(v1.join(format!("{kind}.{operation}.json"))).unwrap();
+            let line = fs::read(v1.join(format!("{kind}.{operation}{ending}.json"))).unwrap();
             let event = Event::from_line(line.trim_ascii_end()).unwrap();
             let state = domain::evolve(before.as_ref(), &event).unwrap();
             assert_eq!(Some(state.hash()), event.state_hash);

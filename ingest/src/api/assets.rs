@@ -2,7 +2,7 @@
 
 use event::domain::asset::{self, Asset, Command, Content, NewAsset, Status};
 use event::domain::{Operation, State};
-use event::key;
+use event::{Timestamp, key};
 use serde_json::{Map, Value, json};
 
 use super::dispatch::{Call, json_body, read};
@@ -37,13 +37,14 @@ impl Api {
             let stored = self.store.load(&entity).await.map_err(|error| unavailable(&error))?;
             let current: Option<Asset> = stored.as_ref().map(|stored| ASSET.read(stored)).transpose()?;
             if let (Some(stored), Some(asset)) = (&stored, &current)
-                && new.is_met_by(asset)
+                && new.is_met_by(asset, record.received_at())
             {
                 record.version(stored.version);
                 return self.announced(call, 200, asset, &stored.state).await.map(read);
             }
             let key = key::asset(&entity.tenant, &entity.id, record.event_id());
-            let (decided, asset) = decide(current.as_ref(), Command::Create(new.clone(), key), None, &entity, record)?;
+            let command = Command::Create(new.clone(), key, self.settings.asset_lifetime);
+            let (decided, asset) = decide(current.as_ref(), command, None, &entity, record)?;
             let answer = self.announced(call, 201, &asset, &decided.change.state).await?;
             let done = self.append_change(call, record, &entity, stored.as_ref(), decided, answer).await?;
             if let Some(finished) = done {
@@ -83,15 +84,15 @@ impl Api {
                 Ok(Decided { change, unique: None })
             })
             .await;
-        self.remove_content(&entity).await;
+        self.remove_content(&entity, now).await;
         done
     }
 
-    /// Removes the content of an asset that was removed. That it could not be is told to the log alone.
-    async fn remove_content(&self, entity: &EntityRef) {
+    /// Removes the content of an asset that is there no more. That it could not be is told to the log alone.
+    async fn remove_content(&self, entity: &EntityRef, now: Timestamp) {
         let Ok(Some(stored)) = self.store.load(entity).await else { return };
         let Ok(asset) = ASSET.read::<Asset>(&stored) else { return };
-        if !asset.is_living()
+        if !asset.is_there(now)
             && let Err(error) = self.assets.remove(&asset.key).await
         {
             tracing::warn!(%error, key = asset.key, "the content of a removed asset is left behind");
@@ -102,7 +103,7 @@ impl Api {
     async fn view_asset(&self, call: &Call<'_>, record: &mut Record, view: View) -> Result<Finished, Problem> {
         let entity = ASSET.named(call, record, Operation::Read)?;
         for _ in 0..ATTEMPTS {
-            let (stored, asset) = self.living(&entity).await?;
+            let (stored, asset) = self.asset(&entity, record.received_at()).await?;
             let Some(content) = self.arrived(&asset).await? else {
                 record.version(stored.version);
                 return self.shown(call, view, &asset, &stored.state).await.map(read);
@@ -118,9 +119,9 @@ impl Api {
     }
 
     /// An asset that is there.
-    pub(super) async fn living(&self, entity: &EntityRef) -> Result<(Stored, Asset), Problem> {
+    pub(super) async fn asset(&self, entity: &EntityRef, now: Timestamp) -> Result<(Stored, Asset), Problem> {
         let stored = self.store.load(entity).await.map_err(|error| unavailable(&error))?;
-        let stored = stored.filter(|stored| !stored.deleted).ok_or_else(|| ASSET.not_found())?;
+        let stored = stored.filter(|stored| stored.is_there(now)).ok_or_else(|| ASSET.not_found())?;
         let asset = ASSET.read(&stored)?;
         Ok((stored, asset))
     }
@@ -186,7 +187,8 @@ impl Api {
         let kept: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
         let id = kept.get("id").and_then(Value::as_str).unwrap_or_default();
         let key = kept.get("asset").and_then(|asset| asset.get("key")).and_then(Value::as_str);
-        let answer = match self.living(&ASSET.entity(call, id.to_owned())).await {
+        let entity = ASSET.entity(call, id.to_owned());
+        let answer = match self.asset(&entity, call.received.arrival.received_at).await {
             Ok((_, asset)) if asset.status == Status::Pending && key == Some(asset.key.as_str()) => {
                 self.with_upload(call, answer, &asset).await?
             }

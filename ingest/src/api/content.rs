@@ -98,7 +98,7 @@ impl Api {
         content: Content,
     ) -> Result<Finished, Problem> {
         for _ in 0..ATTEMPTS {
-            let (stored, asset) = self.living(entity).await?;
+            let (stored, asset) = self.asset(entity, record.received_at()).await?;
             if asset.key != key {
                 return Err(ASSET.not_found());
             }
@@ -162,14 +162,15 @@ impl Api {
             return Err(refused());
         };
         let entity = EntityRef { tenant: tenant.to_owned(), kind: asset::ENTITY.to_owned(), id: id.to_owned() };
-        let asset = match self.living(&entity).await {
+        let now = received.arrival.received_at;
+        let asset = match self.asset(&entity, now).await {
             Err(problem) if problem.status == 404 => return Err(refused()),
-            living => living?.1,
+            found => found?.1,
         };
         if !folder.is_signed(method, &asset, expires, signature) {
             return Err(refused());
         }
-        if received.arrival.received_at.seconds() >= expires {
+        if now.seconds() >= expires {
             return Err(Problem::url_refused("The URL has expired; ask for a new one."));
         }
         Ok((entity, asset))

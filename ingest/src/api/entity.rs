@@ -175,7 +175,8 @@ impl Api {
         let state = match self.moment(call)? {
             None => {
                 let stored = self.store.load(&entity).await.map_err(|error| unavailable(&error))?;
-                stored.filter(|stored| !stored.deleted).map(|stored| (stored.version, stored.state.as_str().to_owned()))
+                let stored = stored.filter(|stored| stored.is_there(record.received_at()));
+                stored.map(|stored| (stored.version, stored.state.as_str().to_owned()))
             }
             Some(moment) => self.state_at(&entity, moment).await?,
         };

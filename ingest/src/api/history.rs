@@ -1,6 +1,6 @@
 //! What happened to an entity, and what it was at some moment.
 
-use event::domain::{Operation, State};
+use event::domain::{Operation, State, lifetime};
 use event::{Event, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -23,6 +23,16 @@ pub(super) enum Moment {
     Version(i64),
     /// At this time.
     Time(Timestamp),
+}
+
+impl Moment {
+    /// Whether a state is shown that was the last by then: at a time, unless it had ended before.
+    fn shows(self, state: &State) -> bool {
+        match self {
+            Self::Version(_) => true,
+            Self::Time(time) => !state.has_ended(time),
+        }
+    }
 }
 
 /// One version as the history shows it.
@@ -140,8 +150,9 @@ impl Api {
         if found.is_none() && oldest != Some(1) {
             return self.state_without_events(entity, moment, oldest).await;
         }
-        let there = found.filter(|event| event.operation.as_deref() != Some(Operation::Delete.as_str()));
-        Ok(there.and_then(|event| event.entity_version.zip(event.state_after)))
+        let made = found.filter(|event| event.operation.as_deref() != Some(Operation::Delete.as_str()));
+        let made = made.and_then(|event| event.entity_version.zip(event.state_after.map(State::from_canonical)));
+        Ok(made.filter(|(_, state)| moment.shows(state)).map(|(version, state)| (version, state.as_str().to_owned())))
     }
 
     /// The state at a moment of which the store has no event: there was none, or it has expired. The state has not.
@@ -159,7 +170,8 @@ impl Api {
             Moment::Time(time) => oldest.is_none() && updated_at(&stored.state).is_some_and(|at| at <= time),
         };
         if is_now {
-            return Ok((!stored.deleted).then(|| (stored.version, stored.state.as_str().to_owned())));
+            let is_shown = !stored.deleted && moment.shows(&stored.state);
+            return Ok(is_shown.then(|| (stored.version, stored.state.as_str().to_owned())));
         }
         Err(Problem::not_found("The store has its events of that time no longer; the query entity_as_of has them."))
     }
@@ -197,7 +209,7 @@ fn updated_at(state: &State) -> Option<Timestamp> {
     Some(Timestamp::from_micros(fields.get("updated_at")?.as_i64()?.saturating_mul(1_000_000)))
 }
 
-/// Fields that differ, but for those that every version changes.
+/// Fields that differ, but for those that come with every change.
 fn differences(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<FieldChange> {
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
     names.sort_unstable();
@@ -205,7 +217,7 @@ fn differences(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<F
     let value = |state: &Map<String, Value>, name: &str| state.get(name).cloned().unwrap_or(Value::Null);
     names
         .into_iter()
-        .filter(|name| !matches!(name.as_str(), "version" | "updated_at"))
+        .filter(|name| !matches!(name.as_str(), "version" | "updated_at" | lifetime::EXPIRES_AT))
         .map(|name| FieldChange { field: name.clone(), from: value(before, name), to: value(after, name) })
         .filter(|change| change.from != change.to)
         .collect()

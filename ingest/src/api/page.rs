@@ -30,7 +30,8 @@ impl Api {
     pub(super) async fn page(&self, call: &Call<'_>, list: &List<'_>, of: ListOf) -> Result<Page, Problem> {
         let limit = call.query.limit()?;
         let before = self.page_start(call, list)?;
-        let query = ListQuery { tenant: call.identity.tenant.clone(), of, before, limit: limit + 1 };
+        let (tenant, now) = (call.identity.tenant.clone(), call.received.arrival.received_at);
+        let query = ListQuery { tenant, of, before, limit: limit + 1, now };
         let mut items = self.store.list(&query).await.map_err(|error| unavailable(&error))?;
         let more = items.len() > limit;
         items.truncate(limit);

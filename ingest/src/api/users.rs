@@ -8,7 +8,7 @@ use super::entity::{ATTEMPTS, Decided, Kind};
 use super::{Api, Finished, unavailable};
 use crate::http::Problem;
 use crate::record::Record;
-use crate::store::{EntityRef, Unique};
+use crate::store::{Claim, EntityRef, Unique};
 
 /// Users, as their routes know them.
 pub(super) const USER: Kind = Kind { entity: user::ENTITY, what: "User", path: "/users", id };
@@ -24,12 +24,13 @@ impl Api {
             let stored = self.store.load(&entity).await.map_err(|error| unavailable(&error))?;
             let current: Option<User> = stored.as_ref().map(|stored| USER.read(stored)).transpose()?;
             if let (Some(stored), Some(user)) = (&stored, &current)
-                && new.is_met_by(user)
+                && new.is_met_by(user, now)
             {
                 record.version(stored.version);
                 return USER.made(self, call, 200, &entity.id, stored.version, stored.state.as_str()).map(read);
             }
-            let decided = decide(current.as_ref(), Command::Create(new.clone()), None, &entity.id, now)?;
+            let command = Command::Create(new.clone(), self.settings.user_lifetime);
+            let decided = decide(current.as_ref(), command, None, &entity.id, now)?;
             let (version, state) = (decided.change.version, decided.change.state.as_str());
             let answer = USER.made(self, call, 201, &entity.id, version, state)?;
             let done = self.append_change(call, record, &entity, stored.as_ref(), decided, answer).await?;
@@ -43,7 +44,7 @@ impl Api {
     pub(super) async fn update_user(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
         let entity = USER.named(call, record, Operation::Update)?;
         let patch = Patch::parse(json_body(record)?).map_err(|errors| USER.invalid(errors))?;
-        self.change_user(call, record, &entity, &Command::Update(patch)).await
+        self.change_user(call, record, &entity, &Command::Update(patch, self.settings.user_lifetime)).await
     }
 
     pub(super) async fn delete_user(&self, call: &Call<'_>, record: &mut Record) -> Result<Finished, Problem> {
@@ -85,15 +86,17 @@ fn decide(
     id: &str,
     now: event::Timestamp,
 ) -> Result<Decided, Problem> {
-    let before = current.filter(|user| user.deleted_at.is_none()).map(|user| user.email.clone());
-    let taken = match &command {
-        Command::Create(new) => Some(new.email.clone()),
-        Command::Update(patch) => patch.email.clone().or_else(|| before.clone()),
+    let before = current.filter(|user| user.is_there(now));
+    let left = before.map(|user| Claim { value: user.email.clone(), expires_at: user.expires_at });
+    let address = match &command {
+        Command::Create(new, _) => Some(new.email.clone()),
+        Command::Update(patch, _) => patch.email.clone().or_else(|| before.map(|user| user.email.clone())),
         Command::Delete => None,
     };
     let change =
         user::decide(current, command, expected, id, now).map_err(|refusal| USER.refused(refusal, expected))?;
-    Ok(Decided { change, unique: Some(Unique { field: user::UNIQUE, taken, left: before }) })
+    let taken = address.map(|value| Claim { value, expires_at: change.state.expires_at() });
+    Ok(Decided { change, unique: Some(Unique { field: user::UNIQUE, taken, left }) })
 }
 
 /// A text that can be no id names nothing that exists.

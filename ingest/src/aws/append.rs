@@ -17,11 +17,11 @@ use sha2::{Digest, Sha256};
 use super::errors::{self, Failed};
 use super::item::{self, Holds, Item};
 use super::store::DynamoStore;
-use super::table::PK;
+use super::table::{EXPIRES, PK};
 use super::{keys, retry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::receipt::Receipt;
-use crate::store::{Append, Appended};
+use crate::store::{Append, Appended, Claim, Unique};
 
 const WHAT: &str = "appending a change";
 
@@ -127,20 +127,36 @@ impl DynamoStore {
     /// What a change takes of what only one may have, and what it gives up. The ingest role may not delete.
     fn claims(&self, append: &Append) -> Result<Vec<Put>> {
         let Some(unique) = &append.unique else { return Ok(Vec::new()) };
-        if unique.taken == unique.left {
+        let Unique { field, taken, left } = unique;
+        if taken == left {
             return Ok(Vec::new());
         }
-        let claims = [(&unique.taken, Holds::Yes), (&unique.left, Holds::NoMore)];
-        let claims = claims.into_iter().filter_map(|(value, holds)| Some((value.as_ref()?, holds)));
-        let names = [("#owner", item::OWNER)];
-        claims
-            .map(|(value, holds)| {
-                let claim = item::of_claim(append, unique.field, value, holds)?;
-                let mut put = self.put(claim, "attribute_not_exists(#owner) or #owner = :owner", names)?;
-                put.expression_attribute_values = Some([(":owner".to_owned(), item::text(&append.entity.id))].into());
-                Ok(put)
-            })
-            .collect()
+        // One that is had for longer, or not for as long, is no other.
+        let stays = |left: &&Claim| taken.as_ref().is_some_and(|taken| taken.value == left.value);
+        let taken_put = taken.iter().map(|claim| self.take(append, field, claim));
+        let left_put = left.iter().filter(|left| !stays(left)).map(|claim| self.leave(append, field, claim));
+        taken_put.chain(left_put).collect()
+    }
+
+    /// Takes a value, or has it for longer: on the condition that it is nobody's, its owner's own, or of one that has ended
+    /// by then.
+    fn take(&self, append: &Append, field: &str, claim: &Claim) -> Result<Put> {
+        let free = "attribute_not_exists(#owner) or #owner = :owner or #expires <= :now";
+        let item = item::of_claim(append, field, &claim.value, Holds::Until(claim.expires_at))?;
+        let mut put = self.put(item, free, [("#owner", item::OWNER), ("#expires", EXPIRES)])?;
+        let now = item::number(append.event.received_at.seconds());
+        let values = [(":owner", item::text(&append.entity.id)), (":now", now)];
+        put.expression_attribute_values = Some(values.map(|(name, value)| (name.to_owned(), value)).into());
+        Ok(put)
+    }
+
+    /// Gives a value up that is the owner's own.
+    fn leave(&self, append: &Append, field: &str, claim: &Claim) -> Result<Put> {
+        let item = item::of_claim(append, field, &claim.value, Holds::NoMore)?;
+        let own = "attribute_not_exists(#owner) or #owner = :owner";
+        let mut put = self.put(item, own, [("#owner", item::OWNER)])?;
+        put.expression_attribute_values = Some([(":owner".to_owned(), item::text(&append.entity.id))].into());
+        Ok(put)
     }
 
     fn put<const N: usize>(&self, item: Item, condition: &str, names: [(&str, &str); N]) -> Result<Put> {

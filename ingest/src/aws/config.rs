@@ -139,6 +139,8 @@ fn bearers(env: &Env, system: System) -> Result<Option<Arc<Bearers>>, Refusal> {
 pub(super) fn settings(env: &Env, environment: String) -> Result<Settings, Refusal> {
     let default = Settings::default();
     let hours: u16 = env.number("DAYBOOK_IDEMPOTENCY_HOURS", 24)?;
+    let user_lifetime = env.number("DAYBOOK_USER_EXPIRY_DAYS", default.user_lifetime)?;
+    let asset_lifetime = env.number("DAYBOOK_ASSET_EXPIRY_DAYS", default.asset_lifetime)?;
     Ok(Settings {
         service: env.optional("DAYBOOK_SERVICE").map_or(default.service, str::to_owned),
         environment,
@@ -160,6 +162,8 @@ pub(super) fn settings(env: &Env, environment: String) -> Result<Settings, Refus
         client_caching: env.flag("DAYBOOK_CLIENT_CACHING")?,
         largest_answer: Some(LARGEST_ANSWER),
         idempotency_seconds: i64::from(hours) * 3_600,
+        user_lifetime,
+        asset_lifetime,
         ..Settings::default()
     })
 }
@@ -167,6 +171,8 @@ pub(super) fn settings(env: &Env, environment: String) -> Result<Settings, Refus
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 mod tests {
+    use event::domain::Lifetime;
+
     use super::*;
 
     #[test]
@@ -177,12 +183,17 @@ mod tests {
             ("DAYBOOK_CORS_ORIGINS", "https://a.example, https://b.example"),
             ("DAYBOOK_API_KEYS", &format!("web:acme:{}", "ab".repeat(32))),
             ("DAYBOOK_IDEMPOTENCY_HOURS", "48"),
+            ("DAYBOOK_USER_EXPIRY_DAYS", "0"),
+            ("DAYBOOK_ASSET_EXPIRY_DAYS", "7"),
         ]);
         let read = settings(&env, "staging".to_owned()).unwrap();
         assert_eq!((read.base_path.as_str(), read.cors_origins.len(), read.idempotency_seconds), ("/v1", 2, 172_800));
         assert_eq!((read.api_keys[0].id.as_str(), read.api_keys[0].tenant.as_str()), ("web", "acme"));
         assert_eq!((read.region.as_deref(), read.environment.as_str()), (Some("eu-west-1"), "staging"));
         assert_eq!((read.ingest_path.as_str(), read.change_path.as_str()), ("direct", "stream"));
+        assert_eq!((read.user_lifetime, read.asset_lifetime), (Lifetime::UNBOUNDED, Lifetime::of_days(7)));
+        let unsaid = settings(&Env::of([("DAYBOOK_USER_EXPIRY_DAYS", "")]), String::new()).unwrap();
+        assert_eq!((unsaid.user_lifetime, unsaid.asset_lifetime), (Lifetime::of_days(90), Lifetime::of_days(30)));
         let check = |name: &str, value: &str, expect: &str| {
             let refusal = settings(&Env::of([(name, value)]), String::new()).unwrap_err().to_string();
             assert!(refusal.starts_with(name) && refusal.contains(expect), "{refusal}");
@@ -194,6 +205,8 @@ mod tests {
         check("DAYBOOK_REQUIRE_IF_MATCH", "yes", "neither true nor false");
         check("DAYBOOK_CLIENT_CACHING", "1", "neither true nor false");
         check("DAYBOOK_IDEMPOTENCY_HOURS", "-1", "is no number");
+        check("DAYBOOK_USER_EXPIRY_DAYS", "-1", "is no number");
+        check("DAYBOOK_ASSET_EXPIRY_DAYS", "30d", "is no number");
         let keys = |open: &str| issued(&Env::of([("DAYBOOK_OPEN", open)]), Arc::new(|_| Box::pin(async { Ok(None) })));
         assert!(matches!(keys("").unwrap(), Issued::Asked(_)) && matches!(keys("false").unwrap(), Issued::Asked(_)));
         assert!(matches!(keys("true").unwrap(), Issued::AskedWhereGiven(_)) && keys("yes").is_err());

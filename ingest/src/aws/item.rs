@@ -44,8 +44,8 @@ pub const OWNER: &str = "owner";
 /// Whether an entity holds a claim after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
-    /// It does.
-    Yes,
+    /// It does, until its end if it has one: seconds since the epoch.
+    Until(Option<i64>),
     /// It gave it up.
     NoMore,
 }
@@ -94,9 +94,13 @@ pub fn of_claim(append: &Append, field: &str, value: &str, holds: Holds) -> Resu
     let mut item = keyed(keys::claim(tenant, kind, field, value), keys::CLAIM.to_owned());
     put(&mut item, EVENT_ID, text(append.event.event_id));
     match holds {
-        Holds::Yes => put(&mut item, OWNER, text(id)),
+        Holds::Until(end) => {
+            put(&mut item, OWNER, text(id));
+            // From then on whoever wants the value may take it, whether or not the table still has the item.
+            expire(&mut item, end);
+        }
         // Its time has come already: nobody needs it, but nobody who writes may remove it.
-        Holds::NoMore => expire(&mut item, Some(append.event.received_at.micros().div_euclid(1_000_000))),
+        Holds::NoMore => expire(&mut item, Some(append.event.received_at.seconds())),
     }
     checked(item)
 }

@@ -1,8 +1,8 @@
 //! Lists: which entries there are says the index, newest first over all partitions of the list; what they are, the
 //! items themselves.
 //!
-//! The index is a moment behind the table, so a list may lack what was made just now. It never shows what is old or
-//! deleted: every entry is read consistently and held against the filters once more.
+//! The index is a moment behind the table, so a list may lack what was made just now. It never shows what is old, deleted
+//! or has ended: every entry is read consistently and held against the filters once more.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -17,7 +17,7 @@ use super::store::DynamoStore;
 use super::table::{FILTERS, ID, LIST, LISTS, PK, SK};
 use super::{errors, keys, retry};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{self, EntityRef, EventStore, ListOf, ListQuery, Listed};
+use crate::store::{self, EntityRef, EventStore, ListOf, ListQuery, Listed, Stored};
 
 /// Most items in one call.
 const BATCH: usize = 100;
@@ -67,7 +67,7 @@ impl DynamoStore {
             if entries.is_empty() && shards.iter().all(|shard| shard.ended) {
                 break;
             }
-            page.extend(self.show(entries, filters, now).await?);
+            page.extend(self.show(entries, query, filters, now).await?);
         }
         Ok(page)
     }
@@ -84,8 +84,9 @@ impl DynamoStore {
         let owner = claim.as_ref().and_then(|claim| item::string(claim, item::OWNER).ok());
         let Some(id) = owner.map(str::to_owned) else { return Ok(Vec::new()) };
         let entity = EntityRef { tenant: query.tenant.clone(), kind: kind.to_owned(), id };
-        // It may have given the value up between the two reads.
-        let stored = self.load(&entity).await?.filter(|stored| !stored.deleted && matches(&stored.state, filters));
+        // It may have given the value up between the two reads, or have ended long ago.
+        let is_listed = |stored: &Stored| stored.is_there(query.now) && matches(&stored.state, filters);
+        let stored = self.load(&entity).await?.filter(is_listed);
         let listed = stored.map(|stored| Listed {
             key: list_key(kind, &entity.id, &stored.state),
             item: store::Item::State(stored.state),
@@ -140,6 +141,7 @@ impl DynamoStore {
     async fn show(
         &self,
         entries: Vec<Entry>,
+        query: &ListQuery,
         filters: &[(&'static str, String)],
         now: Timestamp,
     ) -> Result<Vec<Listed>> {
@@ -154,7 +156,7 @@ impl DynamoStore {
                 continue;
             }
             let stored = item::stored(&found)?;
-            if !stored.deleted && matches(&stored.state, filters) {
+            if stored.is_there(query.now) && matches(&stored.state, filters) {
                 listed.push(Listed { key: entry.id, item: store::Item::State(stored.state) });
             }
         }

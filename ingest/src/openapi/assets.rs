@@ -22,7 +22,7 @@ const ASSET: Kind = Kind {
         json!({
             "assetId": ID, "fileName": "report.pdf", "contentType": "application/pdf", "contentLength": 52_000,
             "status": "pending", "key": format!("assets/default/{ID}/{ID}"),
-            "created_at": 1_795_256_995, "updated_at": 1_795_256_995, "version": 1,
+            "created_at": 1_795_256_995, "updated_at": 1_795_256_995, "expires_at": 1_797_848_995, "version": 1,
         })
     },
 };
@@ -122,6 +122,7 @@ pub(super) fn schemas() -> Value {
                 "key": {"type": "string", "description": "Where the content lies."},
                 "created_at": seconds("When it was announced, for the last time"),
                 "updated_at": seconds("When it was last changed"),
+                "expires_at": seconds("When it ends; absent if it does not"),
                 "version": version(),
             },
         },

@@ -16,7 +16,7 @@ const USER: Kind = Kind {
     example: || {
         json!({
             "userId": "ann", "email": "ann@example.org", "name": "Ann Lee",
-            "created_at": 1_795_256_995, "updated_at": 1_795_256_995, "version": 1,
+            "created_at": 1_795_256_995, "updated_at": 1_795_256_995, "expires_at": 1_803_032_995, "version": 1,
         })
     },
 };
@@ -35,7 +35,7 @@ pub(super) fn create() -> Operation {
     Operation::new("createUser", USER.tag, "Make a user")
         .says(
             "The same again is 200 with the user as it is; other content under the same `userId`, or an e-mail that \
-             another user has, is 409. A user that was removed can be made again: its versions go on.",
+             another user has, is 409. A user that was removed or has ended can be made again: its versions go on.",
         )
         .needs(schema("NewUser"), json!({"userId": "ann", "email": "Ann@Example.org", "name": "Ann Lee"}))
         .replies(201, USER.made("The user is made.", "ann", &leads_to))
@@ -76,6 +76,7 @@ pub(super) fn schemas() -> Value {
                 "userId": id(), "email": {"type": "string", "description": "In lower case."}, "name": name(),
                 "created_at": seconds("When it was made, for the last time"),
                 "updated_at": seconds("When it was last changed"),
+                "expires_at": seconds("When it ends unless it is changed before; absent if it does not"),
                 "version": version(),
             },
         },

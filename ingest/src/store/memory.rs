@@ -27,17 +27,17 @@ struct Inner {
 }
 
 impl Inner {
-    /// Whether another living entity has the unique value that a change takes.
+    /// Whether another entity that is there has the unique value that a change takes.
     fn is_taken(&self, append: &Append) -> bool {
-        let Some((field, value)) =
+        let Some((field, claim)) =
             append.unique.as_ref().and_then(|unique| Some((unique.field, unique.taken.clone()?)))
         else {
             return false;
         };
-        let taken = [(field, value)];
+        let (taken, now) = ([(field, claim.value)], append.event.received_at);
         self.states.iter().any(|(entity, stored)| {
             let other = entity.tenant == append.entity.tenant && entity.kind == append.entity.kind;
-            other && entity.id != append.entity.id && !stored.deleted && matches(&stored.state, &taken)
+            other && entity.id != append.entity.id && stored.is_there(now) && matches(&stored.state, &taken)
         })
     }
 }
@@ -108,10 +108,11 @@ impl EventStore for MemoryStore {
         Ok(match &query.of {
             ListOf::States { kind, filters } => {
                 let of = |entity: &EntityRef| entity.tenant == query.tenant && entity.kind == *kind;
+                let is_listed = |stored: &Stored| stored.is_there(query.now) && matches(&stored.state, filters);
                 let mut listed: Vec<Listed> = inner
                     .states
                     .iter()
-                    .filter(|(entity, stored)| of(entity) && !stored.deleted && matches(&stored.state, filters))
+                    .filter(|(entity, stored)| of(entity) && is_listed(stored))
                     .map(|(entity, stored)| Listed {
                         key: list_key(kind, &entity.id, &stored.state),
                         item: Item::State(stored.state.clone()),

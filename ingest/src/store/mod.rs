@@ -35,8 +35,16 @@ pub struct Stored {
     pub event_id: EventId,
     /// `event_hash` of that event: the next one's `prev_event_hash`.
     pub event_hash: String,
-    /// Whether the entity has been deleted; lists leave it out.
+    /// Whether the entity has been deleted.
     pub deleted: bool,
+}
+
+impl Stored {
+    /// Whether the entity is there at a moment: it was not deleted, and the end that its state names, if any, is still to
+    /// come. What is not there is kept for its versions to go on from; lists leave it out, and its unique value is free.
+    pub fn is_there(&self, at: Timestamp) -> bool {
+        !self.deleted && !self.state.has_ended(at)
+    }
 }
 
 /// The answer to a change that carried an `Idempotency-Key`, kept to be given again.
@@ -92,15 +100,25 @@ pub struct NewState {
     pub deleted: bool,
 }
 
-/// A field of the state that no two living entities of a kind and tenant may agree in, and what a change does to it.
+/// A field of the state that no two entities of a kind and tenant that are there may agree in, and what a change does to
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unique {
     /// The field's name.
     pub field: &'static str,
-    /// The value that the entity has after the change; none if the change deletes it.
-    pub taken: Option<String>,
-    /// The value that it had before; none if it was not there.
-    pub left: Option<String>,
+    /// What the entity has after the change; none if the change deletes it.
+    pub taken: Option<Claim>,
+    /// What it had before; none if it was not there.
+    pub left: Option<Claim>,
+}
+
+/// A unique value in the hands of an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The value.
+    pub value: String,
+    /// The entity's end, at which others may have the value; none if it has none.
+    pub expires_at: Option<i64>,
 }
 
 /// What came of an append. Losing a race is an answer, not an error.
@@ -110,7 +128,7 @@ pub enum Appended {
     Done(Receipt),
     /// The entity is not at the expected version; nothing was changed.
     Conflict,
-    /// The unique field's value is another living entity's; nothing was changed.
+    /// The unique field's value is another entity's that is there; nothing was changed.
     Taken,
     /// The idempotency key has an answer already; nothing was changed.
     Known(Kept),
@@ -127,6 +145,8 @@ pub struct ListQuery {
     pub before: Option<String>,
     /// At most so many.
     pub limit: usize,
+    /// Only what is there at this time.
+    pub now: Timestamp,
 }
 
 /// What a list is made of.
@@ -167,7 +187,7 @@ pub enum Item {
 /// Where changes are appended, and read back from.
 #[async_trait]
 pub trait EventStore: Send + Sync {
-    /// The entity's current state, deleted ones included. Reads what the last `append` wrote.
+    /// The entity's current state, deleted and ended ones included. Reads what the last `append` wrote.
     async fn load(&self, entity: &EntityRef) -> Result<Option<Stored>>;
 
     /// Makes event, state and kept answer durable in one transaction (I1, I4). Of appends that claim the same unique value

@@ -38,7 +38,8 @@ fn create_upload_read_download_delete() {
         assert_eq!(key, format!("assets/default/cat/{}", made.event_id().unwrap()));
         let time = 1_795_167_026;
         let pending = value!({"assetId": "cat", "fileName": "Kätzchen.png", "contentType": "image/png", "key": key,
-            "status": "pending", "created_at": time, "updated_at": time, "version": 1});
+            "status": "pending", "created_at": time, "updated_at": time,
+            "expires_at": time + 30 * 24 * 60 * 60, "version": 1});
         assert_eq!(without_url(&made), value!({"id": "cat", "asset": pending}));
         assert_eq!((&body["expiresIn"], &body["uploadHeaders"]["Content-Type"]), (&value!(900), &value!("image/png")));
         assert!(body["uploadUrl"].is_string());

@@ -116,8 +116,8 @@ fn names_that_look_alike_share_nothing() {
             let own = entity(tenant, name);
             assert_eq!(store.load(&own).await.unwrap().unwrap().event_id, id(n));
             assert_eq!(store.history(&own, 0, 9).await.unwrap().len(), 1);
-            let of = ListOf::Submissions { user_id: name.to_owned() };
-            let query = ListQuery { tenant: tenant.to_owned(), of, before: None, limit: 9 };
+            let (of, now) = (ListOf::Submissions { user_id: name.to_owned() }, Timestamp::from_micros(NOW));
+            let query = ListQuery { tenant: tenant.to_owned(), of, before: None, limit: 9, now };
             let listed: Vec<String> = store.list(&query).await.unwrap().into_iter().map(|listed| listed.key).collect();
             assert_eq!(listed, [id(100 + n).to_string()], "{tenant} {name}");
         }

@@ -1,9 +1,10 @@
 //! What every store must do when it is asked for many, or for one among many.
 
+use event::Timestamp;
 use event::domain::task;
 use ingest::store::{EntityRef, Item, ListOf, ListQuery, NewState};
 
-use crate::conformance::{change, done, entity, id, plain, submitted};
+use crate::conformance::{NOW, change, done, entity, id, plain, submitted};
 use crate::rig::on_both;
 
 #[test]
@@ -67,9 +68,9 @@ fn lists_have_pages_filters_and_one_tenant() {
         let user = |user: &str| ListOf::Submissions { user_id: user.to_owned() };
         // Walks with every page size and gives the ids.
         let walk = async |tenant: &str, of: &ListOf, limit: usize| {
-            let (mut ids, mut before) = (Vec::new(), None);
+            let (mut ids, mut before, now) = (Vec::new(), None, Timestamp::from_micros(NOW));
             loop {
-                let query = ListQuery { tenant: tenant.to_owned(), of: of.clone(), before, limit };
+                let query = ListQuery { tenant: tenant.to_owned(), of: of.clone(), before, limit, now };
                 let page = store.list(&query).await.unwrap();
                 assert!(page.len() <= limit);
                 let Some(last) = page.last() else { return ids };

@@ -1,32 +1,41 @@
-//! What every store must do with a value that one living entity may have, and with entities whose ids do not grow.
+//! What every store must do with a value that one entity may have that is there, and with entities whose ids do not grow.
 
+use event::domain::Lifetime;
 use event::domain::user::{self, Command, NewUser, Patch, User};
 use event::{Event, Timestamp};
-use ingest::store::{Append, Appended, EntityRef, EventStore, Item, ListOf, ListQuery, NewState, Unique};
+use ingest::store::{Append, Appended, Claim, EntityRef, EventStore, Item, ListOf, ListQuery, NewState, Unique};
 
 use crate::conformance::{NOW, done, plain};
 use crate::rig::{on_both, verify_log};
 
-fn entity(tenant: &str, name: &str) -> EntityRef {
+pub fn entity(tenant: &str, name: &str) -> EntityRef {
     EntityRef { tenant: tenant.to_owned(), kind: user::ENTITY.to_owned(), id: name.to_owned() }
 }
 
-fn create(name: &str, email: &str) -> Command {
-    Command::Create(NewUser { user_id: name.to_owned(), email: email.to_owned(), name: name.to_owned() })
+pub fn create(name: &str, email: &str) -> Command {
+    create_for(name, email, Lifetime::UNBOUNDED)
 }
 
-fn address(email: &str) -> Command {
-    Command::Update(Patch { email: Some(email.to_owned()), name: None })
+pub fn create_for(name: &str, email: &str, lifetime: Lifetime) -> Command {
+    Command::Create(NewUser { user_id: name.to_owned(), email: email.to_owned(), name: name.to_owned() }, lifetime)
+}
+
+pub fn address(email: &str) -> Command {
+    address_for(email, Lifetime::UNBOUNDED)
+}
+
+pub fn address_for(email: &str, lifetime: Lifetime) -> Command {
+    Command::Update(Patch { email: Some(email.to_owned()), name: None }, lifetime)
 }
 
 /// The n-th event: what a command makes of the user as the store has it, so many seconds after the first.
-async fn change(store: &dyn EventStore, n: u128, entity: &EntityRef, seconds: i64, command: Command) -> Append {
+pub async fn change(store: &dyn EventStore, n: u128, entity: &EntityRef, seconds: i64, command: Command) -> Append {
     let stored = store.load(entity).await.unwrap();
     let current: Option<User> = stored.as_ref().map(|stored| serde_json::from_str(stored.state.as_str()).unwrap());
     let now = Timestamp::from_micros(NOW + seconds * 1_000_000);
     let made = user::decide(current.as_ref(), command, None, &entity.id, now).unwrap();
     let after: User = serde_json::from_str(made.state.as_str()).unwrap();
-    let living = |user: User| user.deleted_at.is_none().then_some(user.email);
+    let claim = |user: User| user.is_there(now).then_some(Claim { value: user.email, expires_at: user.expires_at });
     let deleted = after.deleted_at.is_some();
     let event = Event {
         event_type: made.event_type.to_owned(),
@@ -47,15 +56,27 @@ async fn change(store: &dyn EventStore, n: u128, entity: &EntityRef, seconds: i6
         entity: entity.clone(),
         expected: made.version - 1,
         state: Some(NewState { state: made.state, deleted }),
-        unique: Some(Unique { field: user::UNIQUE, taken: living(after), left: current.and_then(living) }),
+        unique: Some(Unique { field: user::UNIQUE, taken: claim(after), left: current.and_then(claim) }),
         keep: None,
     }
 }
 
 async fn listed(store: &dyn EventStore, email: Option<&str>, before: Option<String>, limit: usize) -> Vec<String> {
+    listed_at(store, 0, email, before, limit).await
+}
+
+/// The keys of the users that are there so many seconds after the first.
+pub async fn listed_at(
+    store: &dyn EventStore,
+    seconds: i64,
+    email: Option<&str>,
+    before: Option<String>,
+    limit: usize,
+) -> Vec<String> {
+    let now = Timestamp::from_micros(NOW + seconds * 1_000_000);
     let filters = email.iter().map(|email| (user::UNIQUE, (*email).to_owned())).collect();
     let of = ListOf::States { kind: user::ENTITY.to_owned(), filters };
-    let found = store.list(&ListQuery { tenant: "red".to_owned(), of, before, limit }).await.unwrap();
+    let found = store.list(&ListQuery { tenant: "red".to_owned(), of, before, limit, now }).await.unwrap();
     assert!(found.iter().all(|listed| matches!(listed.item, Item::State(_))));
     found.into_iter().map(|listed| listed.key).collect()
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use event::domain::Lifetime;
 use event::{Timestamp, sha256_hex};
 use ingest::api::Admission;
 use ingest::http::auth::ApiKey;
@@ -336,7 +337,9 @@ fn a_crash_before_the_event_loses_nothing_and_a_sweep_finds_what_nobody_has() {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(folder.path(), [1; 4]).unwrap());
         let backend = Backend::Sqlite(Arc::clone(&store), folder);
-        let rig = Rig::new(backend, Settings::default());
+        // Whenever the test runs, the asset is there.
+        let settings = Settings { asset_lifetime: Lifetime::UNBOUNDED, ..Settings::default() };
+        let rig = Rig::new(backend, settings);
         let path = |key: &str| rig.backend.folder().unwrap().join(key);
         let contents = Folder::new(store, [8; 32], System::real().random);
         let now = (System::real().now)();

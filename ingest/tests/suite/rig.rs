@@ -78,20 +78,14 @@ impl Rig {
         queries: Option<QueryFn>,
         credentials: Credentials,
     ) -> Self {
-        let assets = backend.assets();
-        let parts = Parts {
-            settings,
-            redactor: redactor(),
-            cursors: Cursors::new([9; 32]),
-            ids: EventIds::default(),
-            system: System::real(),
-            store,
-            sink,
-            assets,
-            queries,
-            credentials,
-        };
+        let parts = Parts { queries, credentials, ..parts(&backend, store, sink, settings) };
         Self { api: Arc::new(Api::new(parts)), backend, sent: AtomicUsize::new(0) }
+    }
+
+    /// Another API on the same store, with settings of its own. What it answers is not counted here.
+    #[allow(dead_code, reason = "not every store's suite asks for it")]
+    pub fn another(&self, settings: Settings) -> Api {
+        Api::new(parts(&self.backend, self.backend.store(), self.backend.sink(), settings))
     }
 
     /// Sends a request and checks what holds for every one: one event more, it is this one's (I6), and the document tells of
@@ -138,6 +132,21 @@ impl Rig {
     /// What holds of the whole log, whatever was sent.
     pub async fn verify(&self) {
         verify_log(&self.backend.log().await);
+    }
+}
+
+fn parts(backend: &Backend, store: Arc<dyn EventStore>, sink: Arc<dyn EventSink>, settings: Settings) -> Parts {
+    Parts {
+        settings,
+        redactor: redactor(),
+        cursors: Cursors::new([9; 32]),
+        ids: EventIds::default(),
+        system: System::real(),
+        store,
+        sink,
+        assets: backend.assets(),
+        queries: None,
+        credentials: Credentials::default(),
     }
 }
 

@@ -9,6 +9,8 @@ use crate::rig::{Req, Rig, json, on_both, verify_log, with_api};
 
 const ANN: &str = r#"{"userId":"ann","email":"Ann@Example.org","name":"Ann Lee"}"#;
 
+const DAY: i64 = 24 * 60 * 60;
+
 fn body(id: &str, email: &str) -> String {
     value!({"userId": id, "email": email, "name": "N"}).to_string()
 }
@@ -24,7 +26,7 @@ fn create_read_update_delete() {
         assert_eq!((made.header("location"), made.header("etag")), (Some("/users/ann"), Some("\"1\"")));
         let time = 1_795_167_026;
         let expect = value!({"userId": "ann", "email": "ann@example.org", "name": "Ann Lee",
-            "created_at": time, "updated_at": time, "version": 1});
+            "created_at": time, "updated_at": time, "expires_at": time + 90 * DAY, "version": 1});
         assert_eq!(json(&made), value!({"id": "ann", "user": expect}));
         let event = rig.last_event().await;
         assert_eq!((event.event_type.as_str(), event.user_id.as_deref()), ("user.created", Some("ann")));
@@ -36,7 +38,7 @@ fn create_read_update_delete() {
         let done =
             rig.expect(200, Req::put("/users/ann", r#"{"name":"Ann Kim"}"#).h("if-match", "\"1\"").later(5)).await;
         let expect = value!({"userId": "ann", "email": "ann@example.org", "name": "Ann Kim",
-            "created_at": time, "updated_at": time + 5, "version": 2});
+            "created_at": time, "updated_at": time + 5, "expires_at": time + 5 + 90 * DAY, "version": 2});
         assert_eq!(json(&done), value!({"message": "User updated successfully", "user": expect}));
         assert_eq!(rig.last_event().await.event_type, "user.updated");
 

@@ -242,12 +242,17 @@ def entity_history(events, p):
     return ordered(rows, 1, 2, 12)
 
 
+def is_gone(its, at):
+    end = scalar(max_by(its, "state_after", "entity_version"), "expires_at")
+    return max_by(its, "operation", "entity_version") == "delete" or end is not None and int(end) <= at // SECOND
+
+
 def entity_as_of(events, p):
     def row(tenant, its):
         by = lambda name: max_by(its, name, "entity_version")
         first = min_by(its, "received_at", "entity_version")
         return [tenant, p["entity_type"], p["entity_id"], max(values(its, "entity_version")), time(first),
-                time(by("received_at")), by("operation") == "delete", by("state_after"), by("state_hash"), by("event_id")]
+                time(by("received_at")), is_gone(its, p["as_of"]), by("state_after"), by("state_hash"), by("event_id")]
 
     return ordered([row(tenant, its) for (tenant,), its in group(changes(of_entity(events, p)), "tenant").items()], 1)
 

@@ -113,6 +113,42 @@ async fn a_deleted_entity_has_no_state() {
     assert_eq!((&row[6], &row[7]), (&Cell::Bool(true), &Cell::Null));
 }
 
+/// A user that was made a day before now, to be there for twelve hours, and changed after six, to be there for twelve more.
+fn a_user_with_an_end() -> Vec<Event> {
+    let made = |version: i64, hours: i64| {
+        let at = Timestamp::from_micros(now().micros() - hours * HOUR + 999_999);
+        let text = |text: &str| Some(text.to_owned());
+        Event {
+            event_type: if version == 1 { "user.created" } else { "user.updated" }.to_owned(),
+            received_at: at,
+            entity_type: text("user"),
+            entity_id: text("ann"),
+            entity_version: Some(version),
+            operation: text(if version == 1 { "create" } else { "update" }),
+            state_after: Some(format!(r#"{{"expires_at":{},"userId":"ann"}}"#, at.seconds() + 12 * 3_600)),
+            ..events()[0].clone()
+        }
+    };
+    vec![made(1, 24), made(2, 18)]
+}
+
+#[tokio::test]
+async fn an_entity_that_has_ended_is_not_there() {
+    let changes = a_user_with_an_end();
+    for (as_of, version, is_deleted) in [
+        ("2026-11-19T12:00:01Z", 1, false),
+        ("2026-11-20T05:59:59.999999Z", 2, false),
+        ("2026-11-20T06:00:00Z", 2, true),
+        ("now", 2, true),
+    ] {
+        for snapshot in [table::snapshot(&[], &changes).await, table::snapshot(&[&changes], &[]).await] {
+            let given = [("entity_type", "user"), ("entity_id", "ann"), ("as_of", as_of)];
+            let row = ask(snapshot, "entity_as_of", &given, &scope()).await.rows.remove(0);
+            assert_eq!((&row[3], &row[6]), (&Cell::Int(version), &Cell::Bool(is_deleted)), "{as_of}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn submissions_by_user() {
     check("submissions_by_user", &[], &scope(), oracle::submissions_by_user(&events(), &last(168), 100)).await;

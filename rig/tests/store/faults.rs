@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use event::Event;
 use event::domain::task;
+use event::{Event, Timestamp};
 use ingest::ErrorKind;
 use ingest::aws::{Fallback, FirehoseSink};
 use ingest::store::{Append, Appended, EventSink, EventStore, ListOf, ListQuery};
@@ -140,7 +140,8 @@ fn reads_are_repeated_and_then_given_up() {
         let a = entity("red", "a");
         done(store.append(change(1, &a, 0, "new")).await.unwrap(), 1);
         let of = ListOf::States { kind: task::ENTITY.to_owned(), filters: Vec::new() };
-        let query = ListQuery { tenant: "red".to_owned(), of, before: None, limit: 9 };
+        let query =
+            ListQuery { tenant: "red".to_owned(), of, before: None, limit: 9, now: Timestamp::from_micros(NOW) };
         for fault in [Fault::Throttle, Fault::Internal, Fault::DropAfter, Fault::Truncate] {
             let plan = |plan: Plan, operation: &str| plan.on(operation, 1, fault);
             let operations = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem"];

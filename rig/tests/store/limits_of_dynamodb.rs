@@ -14,6 +14,10 @@ use crate::backend::{Backend, on_both};
 use crate::conformance::{NOW, change, done, entity, id, keeping, submitted};
 use crate::rig::{Req, Rig, json, run};
 
+fn at(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros)
+}
+
 /// Text of so many bytes that does not deflate to less than half.
 fn noise(seed: u64, bytes: usize) -> String {
     let mut random = Random::of(seed, "noise", 0);
@@ -58,7 +62,7 @@ fn a_list_over_sixteen_megabytes_is_read_to_its_end() {
             join_all(appends).await.into_iter().zip(numbers).for_each(|(appended, n)| done(appended.unwrap(), *n));
         }
         let of = ListOf::Submissions { user_id: "u".to_owned() };
-        let query = ListQuery { tenant: "red".to_owned(), of, before: None, limit: 60 };
+        let query = ListQuery { tenant: "red".to_owned(), of, before: None, limit: 60, now: at(NOW) };
         let listed: Vec<String> = store.list(&query).await.unwrap().into_iter().map(|listed| listed.key).collect();
         assert_eq!(listed, (0..60).rev().map(|n| id(n).to_string()).collect::<Vec<_>>());
     });
@@ -77,7 +81,8 @@ fn rare_entries_are_found_among_many_and_all_pages_walked() {
         }
         let list = async |filters, before: Option<&str>, limit| -> Vec<String> {
             let of = ListOf::States { kind: task::ENTITY.to_owned(), filters };
-            let query = ListQuery { tenant: "red".to_owned(), of, before: before.map(str::to_owned), limit };
+            let query =
+                ListQuery { tenant: "red".to_owned(), of, before: before.map(str::to_owned), limit, now: at(NOW) };
             store.list(&query).await.unwrap().into_iter().map(|listed| listed.key).collect()
         };
         let cancelled = || vec![("status", "cancelled".to_owned())];
@@ -101,7 +106,7 @@ fn a_list_shows_what_is_there_now() {
         let list = async |status: &str| -> Vec<String> {
             let filters = vec![("status", status.to_owned())];
             let of = ListOf::States { kind: task::ENTITY.to_owned(), filters };
-            let query = ListQuery { tenant: "red".to_owned(), of, before: None, limit: 9 };
+            let query = ListQuery { tenant: "red".to_owned(), of, before: None, limit: 9, now: at(NOW) };
             store.list(&query).await.unwrap().into_iter().map(|listed| listed.key).collect()
         };
         done(store.append(change(3, &a, 1, "completed")).await.unwrap(), 3);
@@ -168,7 +173,7 @@ fn what_has_expired_is_not_read_though_it_is_there() {
             backend.parts.system = System { now, ..backend.parts.system };
             let store = backend.dynamo(settings.clone());
             let of = ListOf::Submissions { user_id: "u".to_owned() };
-            let query = ListQuery { tenant: "red".to_owned(), of, before: None, limit: 9 };
+            let query = ListQuery { tenant: "red".to_owned(), of, before: None, limit: 9, now: at(NOW) };
             let found = [
                 store.history(&a, 0, 9).await.unwrap().len(),
                 store.history(&b, 0, 9).await.unwrap().len(),

@@ -16,6 +16,8 @@ mod claims;
 mod conditional;
 #[path = "../../../ingest/tests/suite/conformance.rs"]
 mod conformance;
+#[path = "../../../ingest/tests/suite/conformance_ends.rs"]
+mod conformance_ends;
 #[path = "../../../ingest/tests/suite/conformance_lists.rs"]
 mod conformance_lists;
 #[path = "../../../ingest/tests/suite/conformance_unique.rs"]
@@ -26,6 +28,9 @@ mod contract;
 mod cors;
 #[path = "../../../ingest/tests/suite/data.rs"]
 mod data;
+mod ended;
+#[path = "../../../ingest/tests/suite/expiry.rs"]
+mod expiry;
 #[path = "../../../ingest/tests/suite/failing.rs"]
 mod failing;
 mod faults;

@@ -48,6 +48,22 @@ async fn views_have_every_event_once_and_entities_as_they_are() {
     assert_eq!(count(overlapping).await, 0);
     let visits = count("select 1 from visits").await;
     assert!(visits > 100, "{visits}");
+
+    let of_user = |id: &str, expires: &str| {
+        format!(
+            "insert into requests (tenant, entity_type, entity_id, entity_version, received_at, event_id, event_type, \
+                 operation, state_after) values ('t', 'user', '{id}', 1, timestamp '2026-11-20 09:30:26.123456', '{id}', \
+                 'user.created', 'create', '{{{expires}\"userId\":\"{id}\"}}')"
+        )
+    };
+    for (id, expires) in
+        [("ended", "\"expires_at\":1600000000,"), ("ends", "\"expires_at\":99999999999,"), ("stays", "")]
+    {
+        rows(&of_user(id, expires)).await;
+    }
+    let there =
+        rows("select entity_id from entities_now where tenant = 't' and not is_deleted order by entity_id").await;
+    assert_eq!(there, [[Some("ends".to_owned())], [Some("stays".to_owned())]]);
 }
 
 async fn fill(trino: &Trino) {

@@ -4,6 +4,7 @@ mod assets;
 mod compact;
 mod config;
 mod entity;
+mod expiry;
 mod frame;
 mod gateway;
 mod import;

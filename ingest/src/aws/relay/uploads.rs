@@ -77,8 +77,8 @@ impl Uploads {
             };
             let asset: Asset = serde_json::from_str(stored.state.as_str())
                 .map_err(|error| Error::new(ErrorKind::Corrupt, "an asset's state is damaged").with_source(error))?;
-            if !asset.is_living() || asset.key != upload.key {
-                tracing::info!(key = upload.key, "a content came of an asset that was removed; it is removed, too");
+            if !asset.is_there((self.system.now)()) || asset.key != upload.key {
+                tracing::info!(key = upload.key, "a content came of an asset that is no more; it is removed");
                 self.assets.remove(&upload.key).await?;
                 return Ok(false);
             }

@@ -26,9 +26,9 @@ pub struct Swept {
 }
 
 impl Folder {
-    /// Removes contents of assets that were removed: what a crash between the removal of an asset and that of its content
-    /// left behind, or an upload that came after it; drafts that nobody will go on with; and folders that have nothing left.
-    /// What cannot be read or removed stays, and does not keep the sweep from the rest.
+    /// Removes contents of assets that are there no more: of those that have ended, and what a crash between the removal of
+    /// an asset and that of its content left behind, or an upload that came after it; drafts that nobody will go on with;
+    /// and folders that have nothing left. What cannot be read or removed stays, and does not keep the sweep from the rest.
     ///
     /// # Errors
     /// The folder cannot be listed, or the store not be asked; what was removed until then is gone.
@@ -56,7 +56,7 @@ impl Folder {
         let is_needed = match key::asset_of(name) {
             Some((tenant, id, _)) => {
                 swept.contents += 1;
-                self.is_needed(EntityRef { tenant, kind: asset::ENTITY.to_owned(), id }, name).await?
+                self.is_needed(EntityRef { tenant, kind: asset::ENTITY.to_owned(), id }, name, now).await?
             }
             None => !is_old_draft(file, now),
         };
@@ -86,7 +86,7 @@ impl Folder {
         path.strip_prefix(&self.root).ok().and_then(Path::to_str).unwrap_or_default()
     }
 
-    async fn is_needed(&self, entity: EntityRef, key: &str) -> Result<bool> {
+    async fn is_needed(&self, entity: EntityRef, key: &str, now: Timestamp) -> Result<bool> {
         // An asset is in the store before its content is here: one that is not known, or cannot be read, says something of
         // the store, and is no reason to remove anything.
         let stored = match self.store.load(&entity).await {
@@ -98,7 +98,7 @@ impl Folder {
         };
         let Some(stored) = stored else { return Ok(true) };
         let asset: Option<Asset> = serde_json::from_str(stored.state.as_str()).ok();
-        Ok(asset.is_none_or(|asset| asset.is_living() && asset.key == key))
+        Ok(asset.is_none_or(|asset| asset.is_there(now) && asset.key == key))
     }
 }
 

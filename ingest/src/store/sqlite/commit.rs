@@ -208,8 +208,8 @@ fn append_state(
     new: &NewState,
 ) -> rusqlite::Result<Appended> {
     // The one writer looks and writes in one transaction, so nobody comes between.
-    if let Some((field, value)) = change.unique.as_ref().and_then(|unique| Some((unique.field, unique.taken.as_ref()?)))
-        && read::is_taken(transaction, &change.entity, field, value)?
+    if let Some((field, claim)) = change.unique.as_ref().and_then(|unique| Some((unique.field, unique.taken.as_ref()?)))
+        && read::is_taken(transaction, &change.entity, field, &claim.value, change.received_at)?
     {
         return Ok(overtaken(transaction, change)?.unwrap_or(Appended::Taken));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use event::domain::{State, asset, list_key, submission, user};
-use event::{Event, EventId};
+use event::{Event, EventId, Timestamp};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
@@ -21,16 +21,27 @@ pub const LONGEST_REQUEST: u128 = 15 * 60 * 1_000;
 /// [`list_key`] of kinds whose ids say nothing of when they were made, word for word as their indexes have it.
 const BY_CREATION: &str = "printf('%012d.%s', json_extract(state, '$.created_at'), id)";
 
-/// Whether a living entity of the kind, other than `entity`, has this value in a field, which is a word of the code's own.
-pub fn is_taken(connection: &Connection, entity: &EntityRef, field: &str, value: &str) -> rusqlite::Result<bool> {
+/// [`Stored::is_there`] of a row, of which `deleted = 0` is a condition of the indexes: at a time in seconds, the value.
+const IS_THERE: &str = "deleted = 0 and ifnull(json_extract(state, '$.expires_at') > ?, 1)";
+
+/// Whether an entity of the kind that is there, other than `entity`, has this value in a field, which is a word of the
+/// code's own.
+pub fn is_taken(
+    connection: &Connection,
+    entity: &EntityRef,
+    field: &str,
+    value: &str,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
     let EntityRef { tenant, kind, id } = entity;
-    connection.prepare_cached(&taken_sql(kind, field))?.query_row(params![tenant, kind, value, id], |row| row.get(0))
+    let values = params![tenant, kind, now.seconds(), value, id];
+    connection.prepare_cached(&taken_sql(kind, field))?.query_row(values, |row| row.get(0))
 }
 
 fn taken_sql(kind: &str, field: &str) -> String {
     format!(
-        "select exists (select 1 from states where tenant = ?1 and kind = ?2 and deleted = 0{}
-             and json_extract(state, '$.{field}') = ?3 and id <> ?4)",
+        "select exists (select 1 from states where tenant = ? and kind = ? and {IS_THERE}{}
+             and json_extract(state, '$.{field}') = ? and id <> ?)",
         literal(kind)
     )
 }
@@ -161,9 +172,9 @@ fn list_states(
 /// The statement of a list of states, and its values.
 fn states_sql(query: &ListQuery, kind: &str, filters: &[(&'static str, String)], limit: i64) -> (String, Vec<Value>) {
     let columns = "id, version, state, event_id, event_hash, deleted, checksum";
-    let mut sql =
-        format!("select {columns} from states where tenant = ? and kind = ? and deleted = 0{}", literal(kind));
-    let mut values = vec![Value::from(query.tenant.clone()), Value::from(kind.to_owned())];
+    let mut sql = format!("select {columns} from states where tenant = ? and kind = ? and {IS_THERE}{}", literal(kind));
+    let mut values =
+        vec![Value::from(query.tenant.clone()), Value::from(kind.to_owned()), Value::from(query.now.seconds())];
     let key = if matches!(kind, user::ENTITY | asset::ENTITY) { BY_CREATION } else { "id" };
     for (name, value) in filters {
         // `name` is one of the code's own words, so it may stand in the statement.
@@ -289,7 +300,8 @@ mod tests {
         };
         let list = |kind: &str, before: Option<&str>, filters: &[(&'static str, String)]| {
             let of = ListOf::States { kind: kind.to_owned(), filters: filters.to_vec() };
-            let query = ListQuery { tenant: "t".to_owned(), of, before: before.map(str::to_owned), limit: 9 };
+            let (before, now) = (before.map(str::to_owned), Timestamp::default());
+            let query = ListQuery { tenant: "t".to_owned(), of, before, limit: 9, now };
             plan(&states_sql(&query, kind, filters, 9).0)
         };
         for (kind, index) in [(user::ENTITY, "users_by_creation"), (asset::ENTITY, "assets_by_creation")] {
