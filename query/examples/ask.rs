@@ -9,11 +9,13 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::BufRead;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use compactor::lake::DurableFsFactory;
 use event::Timestamp;
 use iceberg::TableIdent;
-use iceberg::io::FileIO;
+use iceberg::io::FileIOBuilder;
 use iceberg::table::{StaticTable, Table};
 use query::local::{Limits, LocalEngine, Snapshot};
 use query::{QueryEngine, Scope, format, named};
@@ -54,7 +56,9 @@ async fn main() -> Result<()> {
 
 async fn open(metadata: &str) -> Result<Table> {
     let ident = TableIdent::from_strs(["daybook", "requests"])?;
-    Ok(StaticTable::from_metadata_file(metadata, ident, FileIO::new_with_fs()).await?.into_table())
+    Ok(StaticTable::from_metadata_file(metadata, ident, FileIOBuilder::new(Arc::new(DurableFsFactory)).build())
+        .await?
+        .into_table())
 }
 
 /// What was asked of the engine, as the SQL that others can run, too, and what came of it.

@@ -6,7 +6,6 @@
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +15,8 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use iceberg::io::{FileMetadata, FileRead, FileWrite, InputFile, OutputFile, Storage, StorageConfig, StorageFactory};
 use iceberg::{Error, ErrorKind, Result};
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, Aside};
@@ -114,8 +115,17 @@ pub(crate) fn read_range(file: &File, size: u64, range: Range<u64>) -> io::Resul
         let beyond = format!("bytes {}..{} of {size}", range.start, range.end);
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, beyond));
     };
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, range.start)?;
+    // Read into memory as it is: zeros would have to be written first, and fetched page by page.
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let place = range.start + bytes.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut bytes), place) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(length);
     Ok(Bytes::from(bytes))
 }
 
