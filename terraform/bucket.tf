@@ -70,7 +70,7 @@ resource "aws_s3_bucket_policy" "this" {
 
 locals {
   # Days after which what nobody needs any more is removed, by prefix. A content comes after its asset was announced: a day
-  # more than the asset has, and it never goes before.
+  # more than an asset has under this setting.
   expiries = merge({
     "results/"    = var.bucket.results_days
     "aws/lambda/" = var.bucket.failed_batches_days

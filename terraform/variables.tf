@@ -259,9 +259,14 @@ variable "bucket" {
     raw_archive_days    = optional(number, 0)
     object_lock_days    = optional(number, 0)
     buffer_seconds      = optional(number, 300)
+    assets_days         = optional(number)
   })
   default = {}
 
+  validation {
+    condition     = var.bucket.assets_days == null
+    error_message = "bucket.assets_days is store.asset_expiry_days now: contents go a day after what that says, and without it after 31 days."
+  }
   validation {
     condition     = min(var.bucket.results_days, var.bucket.old_versions_days, var.bucket.failed_batches_days) >= 1
     error_message = "bucket: results, old versions and failed batches are kept for at least a day."

@@ -248,6 +248,14 @@ run "store_asset_expiry" {
   expect_failures = [var.store]
 }
 
+run "bucket_assets_days" {
+  command = plan
+  variables {
+    bucket = { assets_days = 365 }
+  }
+  expect_failures = [var.bucket]
+}
+
 run "store_idempotency" {
   command = plan
   variables {

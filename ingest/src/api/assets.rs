@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::dispatch::{Call, json_body, read};
 use super::entity::{ATTEMPTS, Decided, Kind, shown};
 use super::{Api, Finished, unavailable};
-use crate::assets::{GRANT_SECONDS, Place};
+use crate::assets::{self, Place};
 use crate::http::{Answer, Problem, Received};
 use crate::record::{self, Record};
 use crate::store::{EntityRef, Stored};
@@ -156,8 +156,9 @@ impl Api {
         if size.is_none() {
             return Err(Problem::not_found("The asset's content is not there any more."));
         }
-        let url = self.assets.download(asset, &self.place(call)).await.map_err(|error| unavailable(&error))?;
-        Ok(Answer::json(200, &json!({"downloadUrl": url, "expiresIn": GRANT_SECONDS})))
+        let place = self.place(call);
+        let url = self.assets.download(asset, &place).await.map_err(|error| unavailable(&error))?;
+        Ok(Answer::json(200, &json!({"downloadUrl": url, "expiresIn": assets::lasts(asset, place.now)})))
     }
 
     /// 201 or 200, with a URL for the content of an asset that has none yet.
@@ -171,13 +172,14 @@ impl Api {
 
     /// The answer with a URL for the content. It is kept without: the URL is a secret, and soon good for nothing.
     async fn with_upload(&self, call: &Call<'_>, answer: Answer, asset: &Asset) -> Result<Answer, Problem> {
-        let grant = self.assets.upload(asset, &self.place(call)).await.map_err(|error| unavailable(&error))?;
+        let place = self.place(call);
+        let grant = self.assets.upload(asset, &place).await.map_err(|error| unavailable(&error))?;
         let mut body: Map<String, Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
         let headers: Map<String, Value> =
             grant.headers.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
         body.insert("uploadUrl".to_owned(), Value::from(grant.url));
         body.insert("uploadHeaders".to_owned(), Value::from(headers));
-        body.insert("expiresIn".to_owned(), Value::from(GRANT_SECONDS));
+        body.insert("expiresIn".to_owned(), Value::from(assets::lasts(asset, place.now)));
         Ok(answer.with_secrets(Value::from(body).to_string()))
     }
 

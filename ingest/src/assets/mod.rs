@@ -8,8 +8,14 @@ use event::domain::asset::{Asset, Content};
 
 use crate::error::Result;
 
-/// How long a URL is good, seconds.
+/// The longest that a URL is good, seconds.
 pub const GRANT_SECONDS: u32 = 15 * 60;
+
+/// How long a URL for an asset is good that is given now, seconds: never longer than the asset is there.
+pub fn lasts(asset: &Asset, now: Timestamp) -> u32 {
+    let left = asset.expires_at.map(|end| end.saturating_sub(now.seconds()).max(1));
+    left.and_then(|left| u32::try_from(left).ok()).map_or(GRANT_SECONDS, |left| left.min(GRANT_SECONDS))
+}
 
 /// What lets a client upload the content of one asset, once.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,6 +34,8 @@ struct Write {
     keep: Option<usize>,
     /// Where claims begin.
     claims: usize,
+    /// Where those begin that are given up.
+    left: usize,
     token: String,
 }
 
@@ -45,6 +47,8 @@ enum Attempt {
     Busy(Error),
     /// The table refused it, and would again; nothing was changed.
     Refused(Error),
+    /// A value that it would give up is another's, who took it when it was free; nothing was changed.
+    NotHeld,
     /// It may or may not have been carried out; the table is done with it.
     Lost(Error),
     /// There was no answer: it may even be carried out later.
@@ -56,11 +60,16 @@ impl DynamoStore {
         if append.expected < 0 || append.expected >= keys::LAST_VERSION {
             return Ok(Appended::Conflict);
         }
-        let write = self.write(append)?;
+        let mut write = self.write(append)?;
         let (mut failed, mut lost, mut silent) = (0, false, false);
         let error = loop {
             let error = match self.attempt(&write).await? {
                 Attempt::Settled(appended) => return Ok(appended),
+                Attempt::NotHeld => {
+                    let unique = append.unique.clone().map(|unique| Unique { left: None, ..unique });
+                    write = self.write(&Append { unique, ..append.clone() })?;
+                    continue;
+                }
                 Attempt::Refused(error) => break error,
                 Attempt::Busy(error) => error,
                 Attempt::Lost(error) => {
@@ -120,22 +129,25 @@ impl DynamoStore {
             });
         }
         let (keep, claims) = (append.keep.as_ref().map(|_| 1), puts.len());
-        puts.extend(self.claims(append)?);
-        Ok(Write { event_id: event.event_id, token: self.token(append), puts, keep, claims })
+        let (taken, given_up) = self.claims(append)?;
+        puts.extend(taken);
+        let left = puts.len();
+        puts.extend(given_up);
+        Ok(Write { event_id: event.event_id, token: self.token(append), puts, keep, claims, left })
     }
 
     /// What a change takes of what only one may have, and what it gives up. The ingest role may not delete.
-    fn claims(&self, append: &Append) -> Result<Vec<Put>> {
-        let Some(unique) = &append.unique else { return Ok(Vec::new()) };
+    fn claims(&self, append: &Append) -> Result<(Option<Put>, Option<Put>)> {
+        let Some(unique) = &append.unique else { return Ok((None, None)) };
         let Unique { field, taken, left } = unique;
         if taken == left {
-            return Ok(Vec::new());
+            return Ok((None, None));
         }
         // One that is had for longer, or not for as long, is no other.
         let stays = |left: &&Claim| taken.as_ref().is_some_and(|taken| taken.value == left.value);
-        let taken_put = taken.iter().map(|claim| self.take(append, field, claim));
-        let left_put = left.iter().filter(|left| !stays(left)).map(|claim| self.leave(append, field, claim));
-        taken_put.chain(left_put).collect()
+        let given_up = left.as_ref().filter(|left| !stays(left)).map(|claim| self.leave(append, field, claim));
+        let taken = taken.as_ref().map(|claim| self.take(append, field, claim));
+        Ok((taken.transpose()?, given_up.transpose()?))
     }
 
     /// Takes a value, or has it for longer: on the condition that it is nobody's, its owner's own, or of one that has ended
@@ -289,8 +301,11 @@ impl Write {
         if (0..self.claims).any(|at| failed(at).is_some()) {
             return Ok(Attempt::Settled(Appended::Conflict));
         }
-        if (self.claims..self.puts.len()).any(|at| failed(at).is_some()) {
+        if (self.claims..self.left).any(|at| failed(at).is_some()) {
             return Ok(Attempt::Settled(Appended::Taken));
+        }
+        if (self.left..self.puts.len()).any(|at| failed(at).is_some()) {
+            return Ok(Attempt::NotHeld);
         }
         let codes: Vec<&str> =
             reasons.iter().filter_map(|reason| reason.code()).filter(|code| *code != "None").collect();

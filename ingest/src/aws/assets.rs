@@ -16,7 +16,7 @@ use event::Timestamp;
 use event::domain::asset::{Asset, Content};
 
 use super::errors;
-use crate::assets::{AssetStore, GRANT_SECONDS, Grant, Place, disposition};
+use crate::assets::{AssetStore, Grant, Place, disposition, lasts};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The contents of one bucket.
@@ -58,7 +58,7 @@ impl AssetStore for Bucket {
     async fn upload(&self, asset: &Asset, place: &Place) -> Result<Grant> {
         let put = self.client.put_object().bucket(&self.bucket).key(&asset.key).content_type(&asset.content_type);
         let put = put.set_content_length(asset.content_length).if_none_match("*");
-        let signed = put.presigned(lasting(place.now)?).await.map_err(|error| not_signed(error.into()))?;
+        let signed = put.presigned(lasting(asset, place.now)?).await.map_err(|error| not_signed(error.into()))?;
         Ok(Grant { headers: headers(&signed), url: signed.uri().to_owned() })
     }
 
@@ -66,7 +66,7 @@ impl AssetStore for Bucket {
         let get = self.client.get_object().bucket(&self.bucket).key(&asset.key);
         let get = get.response_content_type(&asset.content_type);
         let get = get.response_content_disposition(disposition(&asset.file_name));
-        let signed = get.presigned(lasting(place.now)?).await.map_err(|error| not_signed(error.into()))?;
+        let signed = get.presigned(lasting(asset, place.now)?).await.map_err(|error| not_signed(error.into()))?;
         Ok(signed.uri().to_owned())
     }
 
@@ -87,9 +87,10 @@ impl AssetStore for Bucket {
     }
 }
 
-fn lasting(now: Timestamp) -> Result<PresigningConfig> {
+fn lasting(asset: &Asset, now: Timestamp) -> Result<PresigningConfig> {
     let start = UNIX_EPOCH + Duration::from_micros(now.micros().max(0).unsigned_abs());
-    let config = PresigningConfig::builder().start_time(start).expires_in(Duration::from_secs(GRANT_SECONDS.into()));
+    let lasts = Duration::from_secs(lasts(asset, now).into());
+    let config = PresigningConfig::builder().start_time(start).expires_in(lasts);
     config.build().map_err(|error| not_signed(error.into()))
 }
 

@@ -59,16 +59,20 @@ impl DynamoStore {
         let mut share = query.limit.div_ceil(3) + 4;
         let now = (self.system.now)();
         let mut page = Vec::new();
+        let mut most = query.limit.min(BATCH);
         while page.len() < query.limit {
             let empty = shards.iter_mut().filter(|shard| shard.entries.is_empty() && !shard.ended);
             try_join_all(empty.map(|shard| self.fill(shard, query, filters, share))).await?;
             share = share.saturating_mul(GROWTH);
-            let entries = take_newest(&mut shards, (query.limit - page.len()).min(BATCH));
+            let entries = take_newest(&mut shards, most);
+            // Where some are passed over, a thousand may be: what has ended keeps its entry.
+            most = BATCH;
             if entries.is_empty() && shards.iter().all(|shard| shard.ended) {
                 break;
             }
             page.extend(self.show(entries, query, filters, now).await?);
         }
+        page.truncate(query.limit);
         Ok(page)
     }
 

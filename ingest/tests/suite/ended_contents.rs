@@ -8,6 +8,7 @@ use ingest::api::Admission;
 use ingest::local::assets::{Folder, Swept};
 use ingest::store::sqlite::SqliteStore;
 use ingest::{Settings, System};
+use serde_json::json as value;
 
 use crate::backend::Backend;
 use crate::contents::{target, text};
@@ -30,6 +31,7 @@ fn no_url_opens_what_has_ended() {
         let announce = |at: i64| Req::post("/assets", &text("a").to_string()).h("host", "h").later(at);
         let made = json(&rig.expect(201, announce(0)).await);
         let again = json(&rig.expect(200, announce(DAY - 60)).await);
+        assert_eq!((&made["expiresIn"], &again["expiresIn"]), (&value!(900), &value!(60)), "no URL outlives its asset");
         let put = |at: i64| {
             let request = Req::put(target(&again["uploadUrl"]), "x").h("content-type", "text/plain").later(at);
             let api = Arc::clone(&rig.api);
@@ -40,6 +42,7 @@ fn no_url_opens_what_has_ended() {
 
         rig.backend.upload(made["asset"]["key"].as_str().unwrap(), b"hello").await;
         let found = json(&rig.expect(200, Req::get("/assets/a/download").h("host", "h").later(DAY - 60)).await);
+        assert_eq!(found["expiresIn"], 60);
         let get = |at: i64| Req::get(target(&found["downloadUrl"])).later(at);
         rig.expect(200, get(DAY - 1)).await;
         rig.expect(403, get(DAY)).await;

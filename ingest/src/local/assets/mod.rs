@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::OnceCell;
 
-use crate::assets::{AssetStore, GRANT_SECONDS, Grant, Place};
+use crate::assets::{AssetStore, Grant, Place, lasts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::sqlite::SqliteStore;
 
@@ -72,7 +72,7 @@ impl Folder {
     }
 
     fn url(&self, method: &str, asset: &Asset, place: &Place) -> String {
-        let expires = place.now.seconds() + i64::from(GRANT_SECONDS);
+        let expires = place.now.seconds() + i64::from(lasts(asset, place.now));
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("tenant", &place.tenant).append_pair("expires", &expires.to_string());
         query.append_pair("signature", &self.signature(method, asset, expires));
