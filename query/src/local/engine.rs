@@ -28,6 +28,9 @@ use crate::local::table::Requests;
 use crate::named::{NamedQuery, Params};
 use crate::rows::Rows;
 
+/// Rows that are worked on at once. DataFusion's own 8,192 are a few per cent slower.
+const BATCH_ROWS: usize = 16_384;
+
 /// The log at one moment: the table, and the rows that are not in it yet.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
@@ -168,6 +171,7 @@ fn session_config() -> SessionConfig {
     SessionConfig::new()
         // Trino puts nulls last whether ascending or descending.
         .set_str("datafusion.sql_parser.default_null_ordering", "nulls_last")
+        .with_batch_size(BATCH_ROWS)
         .with_information_schema(false)
 }
 

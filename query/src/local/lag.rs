@@ -267,7 +267,7 @@ mod tests {
             "lag(x) ignore nulls over (partition by b order by at)",
             "lead(x) over (partition by b order by at)",
             "lag(x) over (order by at)",
-            "lag(x) over (partition by make_array(a, x) order by at)",
+            "lag(x) over (partition by struct(a, x) order by at)",
             "first_value(x) over (partition by b order by at)",
             "lag(at) over (partition by b order by at) + count(*) over (partition by b order by at)",
         ] {
