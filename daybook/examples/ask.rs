@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! echo '{"query": "traffic", "parameters": {"from": "2026-11-20"}}' |
-//!     cargo run --release -p query --example ask -- DIR/lake/…/metadata/00001-….metadata.json 2026-11-21
+//!     cargo run --release -p daybook --example ask -- DIR/lake/…/metadata/00001-….metadata.json 2026-11-21
 //! ```
 #![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
 
