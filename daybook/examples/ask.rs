@@ -56,9 +56,8 @@ async fn main() -> Result<()> {
 
 async fn open(metadata: &str) -> Result<Table> {
     let ident = TableIdent::from_strs(["daybook", "requests"])?;
-    Ok(StaticTable::from_metadata_file(metadata, ident, FileIOBuilder::new(Arc::new(DurableFsFactory)).build())
-        .await?
-        .into_table())
+    let files = FileIOBuilder::new(Arc::new(DurableFsFactory)).build();
+    Ok(StaticTable::from_metadata_file(metadata, ident, files).await?.into_table())
 }
 
 /// What was asked of the engine, as the SQL that others can run, too, and what came of it.

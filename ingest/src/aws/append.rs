@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{
 };
 use cloud::sdk::ATTEMPTS;
 use event::EventId;
-use event::domain::{asset, submission, user};
+use event::domain::{Lifetime, asset, submission, user};
 use sha2::{Digest, Sha256};
 
 use super::errors::{self, Failed};
@@ -104,8 +104,7 @@ impl DynamoStore {
             true => self.settings.submission_retention_days,
             false => self.settings.event_retention_days,
         };
-        let received = event.received_at.micros().div_euclid(1_000_000);
-        let expires = (days > 0).then_some(received + i64::from(days) * 24 * 60 * 60);
+        let expires = Lifetime::of_days(days).end(event.received_at);
         let mut puts = vec![self.put(item::of_event(append, expires)?, "attribute_not_exists(#pk)", [("#pk", PK)])?];
         if let Some(keep) = &append.keep {
             let names = [("#pk", PK), ("#until", item::UNTIL), ("#event", item::EVENT_ID)];

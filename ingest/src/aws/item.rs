@@ -164,7 +164,7 @@ pub fn event_id(item: &Item) -> Result<EventId> {
 
 /// Whether the item's time has come, though the table still has it: removal lags by days.
 pub fn is_expired(item: &Item, now: Timestamp) -> bool {
-    numeral(item, EXPIRES).is_ok_and(|expires| expires <= now.micros().div_euclid(1_000_000))
+    numeral(item, EXPIRES).is_ok_and(|expires| expires <= now.seconds())
 }
 
 /// A string attribute.

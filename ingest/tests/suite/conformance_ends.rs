@@ -5,7 +5,7 @@ use event::domain::{Lifetime, State};
 use ingest::store::{Appended, EntityRef, EventStore, NewState};
 
 use crate::conformance::done;
-use crate::conformance_unique::{address, address_for, change, create, create_for, entity, listed_at};
+use crate::conformance_unique::{address, address_for, change, create, create_for, entity, listed_at, winners};
 use crate::rig::{on_both, verify_log};
 
 const DAY: i64 = 24 * 60 * 60;
@@ -137,21 +137,7 @@ fn of_sixteen_at_once_one_takes_over() {
             let (name, store) = (format!("u{n}"), backend.store());
             appends.push(change(store.as_ref(), 10 + n, &entity("red", &name), DAY, create(&name, "a@x")).await);
         }
-        let tasks: Vec<_> = appends
-            .into_iter()
-            .map(|append| {
-                let store = backend.store();
-                tokio::spawn(async move { store.append(append).await.unwrap() })
-            })
-            .collect();
-        let mut winners = 0;
-        for task in tasks {
-            match task.await.unwrap() {
-                Appended::Done(_) => winners += 1,
-                other => assert_eq!(other, Appended::Taken),
-            }
-        }
-        assert_eq!(winners, 1);
+        assert_eq!(winners(&backend, appends).await, 1);
         assert_eq!(listed_at(backend.store().as_ref(), DAY, Some("a@x"), None, 9).await.len(), 1);
     });
 }

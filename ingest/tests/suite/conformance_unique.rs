@@ -5,6 +5,7 @@ use event::domain::user::{self, Command, NewUser, Patch, User};
 use event::{Event, Timestamp};
 use ingest::store::{Append, Appended, Claim, EntityRef, EventStore, Item, ListOf, ListQuery, NewState, Unique};
 
+use crate::backend::Backend;
 use crate::conformance::{NOW, done, plain};
 use crate::rig::{on_both, verify_log};
 
@@ -126,6 +127,23 @@ fn a_repetition_of_an_append_is_done_and_a_stale_one_a_conflict() {
     });
 }
 
+/// Appends all at once, each to a store of its own; how many are done, where all others find the value taken.
+pub async fn winners(backend: &Backend, appends: Vec<Append>) -> usize {
+    let append = |append| {
+        let store = backend.store();
+        tokio::spawn(async move { store.append(append).await.unwrap() })
+    };
+    let tasks: Vec<_> = appends.into_iter().map(append).collect();
+    let mut winners = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Appended::Done(_) => winners += 1,
+            other => assert_eq!(other, Appended::Taken),
+        }
+    }
+    winners
+}
+
 #[test]
 fn of_thirty_two_at_once_one_has_it() {
     on_both(async |backend| {
@@ -138,20 +156,7 @@ fn of_thirty_two_at_once_one_has_it() {
                     change(store.as_ref(), n, &entity("red", name), 0, create(name, &format!("{round}@x"))).await,
                 );
             }
-            let tasks: Vec<_> = appends
-                .into_iter()
-                .map(|append| {
-                    let store = backend.store();
-                    tokio::spawn(async move { store.append(append).await.unwrap() })
-                })
-                .collect();
-            let mut winners = 0;
-            for task in tasks {
-                match task.await.unwrap() {
-                    Appended::Done(_) => winners += 1,
-                    other => assert_eq!(other, Appended::Taken),
-                }
-            }
+            let winners = winners(&backend, appends).await;
             assert_eq!((winners, listed(store.as_ref(), Some(&format!("{round}@x")), None, 9).await.len()), (1, 1));
         }
         assert_eq!(backend.log().await.len(), 4);
