@@ -299,7 +299,10 @@ fn what_is_read_is_what_was_written_or_an_error() {
             ("update states set state = replace(state, '\"b\"', '\"c\"')", &list),
             ("update states set version = 3", &get),
             ("update states set deleted = 1", &get),
-            ("update versions set place = 0, seq = 1 where version = 2", &history),
+            ("update states set places = replace(places, ',[2,', ',[2,1') where version = 2", &history),
+            ("update states set places = ',[1,1,0],[2,1,0]' where version = 2", &history),
+            ("update states set places = ',[1,1,0],[2,1,' where version = 2", &history),
+            ("update states set places = ',[1,1,0],[2,1,-1]' where version = 2", &history),
             ("update submissions set seq = 1", &submissions),
         ] {
             let copy = tempfile::tempdir().unwrap();
@@ -323,6 +326,45 @@ fn what_is_read_is_what_was_written_or_an_error() {
 }
 
 #[test]
+fn versions_have_their_places_wherever_those_stand() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        let (a, b) = (entity("red", "a"), entity("red", "b"));
+        for (n, version) in (1..).zip(0..40) {
+            let (one, other) = (change(n, &a, version, "new"), change(100 + n, &b, version, "new"));
+            let (one, other) = futures::join!(store.append(one), store.append(other));
+            drop((one.unwrap(), other.unwrap()));
+        }
+        let rows: i64 = Connection::open(dir.path().join("store.db"))
+            .unwrap()
+            .query_row("select count(*) from versions where id = 'a'", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 32, "the latest eight stand in the state's row");
+        for (after, limit) in [(0, 100), (0, 40), (0, 32), (30, 5), (31, 1), (32, 1), (35, 100), (40, 1), (7, 0)] {
+            let events = store.history(&a, after, limit).await.unwrap();
+            let versions: Vec<_> = events.iter().filter_map(|event| event.entity_version).collect();
+            assert_eq!(versions, (after + 1..=40).take(limit).collect::<Vec<_>>(), "{limit} after {after}");
+            assert!(events.iter().all(|event| event.entity_id.as_deref() == Some("a")));
+        }
+        let found = store.reader().soundness(|_| true).await.unwrap();
+        assert_eq!((found.offender, found.events), (None, 80));
+        assert_eq!(store.reader().first_unplaced().await.unwrap(), None);
+        // One of either kind is lost.
+        for lost in
+            ["delete from versions where version = 9", "update states set places = replace(places, ',[39,', '')"]
+        {
+            let copy = tempfile::tempdir().unwrap();
+            let target = copy.path().join("store.db").display().to_string();
+            Connection::open(dir.path().join("store.db")).unwrap().execute("vacuum into ?1", [&target]).unwrap();
+            let copied = open(&copy);
+            assert_eq!(Connection::open(&target).unwrap().execute(lost, []).unwrap(), 2);
+            assert!(copied.reader().soundness(|_| true).await.unwrap().offender.is_some(), "{lost}");
+        }
+    });
+}
+
+#[test]
 fn a_database_of_version_one_is_migrated_and_read() {
     run(async {
         let (dir, log) = used().await;
@@ -330,7 +372,9 @@ fn a_database_of_version_one_is_migrated_and_read() {
         Connection::open(&path)
             .unwrap()
             .execute_batch(
-                "drop index users_by_creation; drop index users_by_email; drop index assets_by_creation;
+                "insert into versions select tenant, kind, states.id, value ->> 0, value ->> 1, value ->> 2
+                     from states, json_each('[' || ltrim(places, ',') || ']');
+                 alter table states drop column places; drop index users_by_creation; drop index users_by_email; drop index assets_by_creation;
                  drop index assets_by_status; alter table states drop column checksum;
                  alter table kept drop column checksum; pragma user_version = 1",
             )
@@ -341,6 +385,8 @@ fn a_database_of_version_one_is_migrated_and_read() {
         let path = format!("/tasks/{}", log[0].entity_id.clone().unwrap());
         assert_eq!(rig.api.handle(Req::get(&path).received()).await.status(), 200);
         assert_eq!(rig.api.handle(Req::put(&path, r#"{"task":"c"}"#).received()).await.status(), 200);
+        let history = rig.api.handle(Req::get(&format!("{path}/history")).received()).await;
+        assert_eq!(json(&history)["count"], 3);
         assert_eq!(std::fs::read_to_string(rig.backend.folder().unwrap().join("store.id")).unwrap(), "01010101\n");
     });
 }

@@ -4,7 +4,7 @@ use event::{EventId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::retention::Removal;
-use super::{checksum, member, read};
+use super::{checksum, member, read, versions};
 use crate::receipt::Receipt;
 use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState, Stored, Unique};
 
@@ -76,9 +76,9 @@ pub enum Outcome {
 /// How much may be written to the write-ahead log before it is moved into the database, bytes, roughly. Requests wait
 /// for that: eight times as much made the slowest hundredth wait twice as long.
 const CHECKPOINT_BYTES: usize = 4 << 20;
-/// What a change writes besides its line, roughly: pages for its state, its index, its version, which it shares with
-/// others of its commit.
-const CHANGE_BYTES: usize = 2 * 4_096;
+/// What a change writes besides its line, roughly: pages for its state and its index, which it shares with others of its
+/// commit.
+const CHANGE_BYTES: usize = 4_096;
 /// What a submission does: its row in the list of its user.
 const SUBMISSION_BYTES: usize = 1_024;
 /// What a commit writes besides.
@@ -213,28 +213,34 @@ fn append_state(
     {
         return Ok(overtaken(transaction, change)?.unwrap_or(Appended::Taken));
     }
-    if !write_state(transaction, change, new)? {
+    if !write_state(transaction, batch, change, new)? {
         return Ok(overtaken(transaction, change)?.unwrap_or(Appended::Conflict));
     }
-    let place = batch.push(&change.line);
-    let EntityRef { tenant, kind, id } = &change.entity;
-    transaction
-        .prepare_cached("insert into versions (tenant, kind, id, version, seq, place) values (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![tenant, kind, id, change.expected + 1, batch.seq, place])?;
+    if (change.expected + 1) % versions::LATELY == 0 {
+        versions::settle(transaction, &change.entity)?;
+    }
+    batch.push(&change.line);
     Ok(Appended::Done(Receipt::new(change.line.id)))
 }
 
-/// Writes the state if the entity is at the version that the change expects; whether it was.
-fn write_state(transaction: &Transaction<'_>, change: &Change, new: &NewState) -> rusqlite::Result<bool> {
+/// Writes the state, and where its event will stand, if the entity is at the version that the change expects; whether it
+/// was.
+fn write_state(
+    transaction: &Transaction<'_>,
+    batch: &Batch,
+    change: &Change,
+    new: &NewState,
+) -> rusqlite::Result<bool> {
     let EntityRef { tenant, kind, id } = &change.entity;
     let (version, state, event_id) = (change.expected + 1, new.state.as_str(), change.line.id.as_bytes());
     let mut statement = transaction.prepare_cached(match change.expected {
         0 => {
-            "insert or ignore into states (tenant, kind, id, version, state, event_id, event_hash, deleted, checksum)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            "insert or ignore into states (tenant, kind, id, version, state, event_id, event_hash, deleted, checksum, places)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         }
         _ => {
-            "update states set version = ?4, state = ?5, event_id = ?6, event_hash = ?7, deleted = ?8, checksum = ?9
+            "update states set version = ?4, state = ?5, event_id = ?6, event_hash = ?7, deleted = ?8, checksum = ?9,
+                 places = places || ?10
              where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4 - 1"
         }
     })?;
@@ -248,7 +254,8 @@ fn write_state(transaction: &Transaction<'_>, change: &Change, new: &NewState) -
         event_id,
         change.event_hash,
         new.deleted,
-        checksum
+        checksum,
+        versions::note(version, batch.seq, batch.events)
     ])?;
     Ok(written > 0)
 }
@@ -301,14 +308,13 @@ impl Batch {
         }
     }
 
-    /// Adds a line and gives its place.
-    fn push(&mut self, line: &Line) -> i64 {
+    /// Adds a line; its place is how many there were.
+    fn push(&mut self, line: &Line) {
         self.lines.extend_from_slice(&line.json);
         self.lines.push(b'\n');
         self.first = self.first.min(line.id);
         self.last = self.last.max(line.id);
         self.events += 1;
-        self.events - 1
     }
 
     /// Writes the batch's row; how many bytes it has.

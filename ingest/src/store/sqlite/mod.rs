@@ -14,6 +14,7 @@ mod retention;
 mod schema;
 mod soundness;
 mod standing;
+mod versions;
 mod writer;
 
 use std::fs::File;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::commit::{Outcome, Work};
 use super::retention::{self, Holding, REMOVED_ID};
-use super::{SqliteReader, SqliteStore, member, read};
+use super::{SqliteReader, SqliteStore, member, read, versions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{EntityRef, Stored};
 
@@ -157,17 +157,18 @@ impl SqliteReader {
             let removed: Option<EventId> = retention::mark(connection, REMOVED_ID)?.and_then(|id| id.parse().ok());
             let row =
                 |row: &rusqlite::Row<'_>| Ok(EntityRef { tenant: row.get(0)?, kind: row.get(1)?, id: row.get(2)? });
-            let unplaced = "select tenant, kind, id from states as s where (
-                                select count(*) from versions as v join batches as b on b.seq = v.seq
-                                where v.tenant = s.tenant and v.kind = s.kind and v.id = s.id
-                                    and v.version between 1 and s.version and v.place < b.events
-                            ) <> s.version - case when ?1 is null then 0 else coalesce(
-                                (select min(version) - 1 from versions as v
-                                where v.tenant = s.tenant and v.kind = s.kind and v.id = s.id),
-                                case when s.event_id <= ?1 then s.version else 0 end
-                            ) end limit 1";
+            let unplaced = format!(
+                "select tenant, kind, id from states as s where (
+                     select count(*) from ({PLACED}) as v join batches as b on b.seq = v.seq
+                     where v.version between 1 and s.version and v.place < b.events
+                 ) <> s.version - case when ?1 is null then 0 else coalesce(
+                     (select min(version) - 1 from ({PLACED}) as v),
+                     case when s.event_id <= ?1 then s.version else 0 end
+                 ) end limit 1",
+                PLACED = versions::OF_A_STATE
+            );
             let removed = removed.map(|id| *id.as_bytes());
-            connection.query_row(unplaced, params![removed], row).optional().map_err(read::failed)
+            connection.query_row(&unplaced, params![removed], row).optional().map_err(read::failed)
         })
         .await
     }

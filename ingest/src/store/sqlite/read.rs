@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use event::domain::{State, asset, list_key, submission, user};
 use event::{Event, EventId, Timestamp};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params, params_from_iter};
 
-use super::{checksum, member};
+use super::{checksum, member, versions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{EntityRef, Item, Kept, ListOf, ListQuery, Listed, Stored};
 
@@ -111,16 +111,10 @@ pub fn history(connection: &Connection, entity: &EntityRef, after: i64, limit: u
         let found = if after < 1 && limit > 0 { submission_event(connection, entity)? } else { None };
         return Ok(found.into_iter().collect());
     }
-    let found = rows(
-        connection,
-        "select seq, place, version from versions where tenant = ?1 and kind = ?2 and id = ?3 and version > ?4
-         order by version limit ?5",
-        params![entity.tenant, entity.kind, entity.id, after, i64::try_from(limit).unwrap_or(i64::MAX)],
-        |row| Ok((place(row)?, row.get::<_, i64>(2)?)),
-    )?;
-    let (places, versions): (Vec<Place>, Vec<i64>) = found.into_iter().unzip();
+    let found = versions::after(connection, entity, after, limit)?;
+    let places: Vec<Place> = found.iter().map(|(_, seq, place)| (*seq, *place)).collect();
     let events = events_at(connection, &places)?;
-    for (event, version) in events.iter().zip(versions) {
+    for (event, (version, ..)) in events.iter().zip(found) {
         if event.entity_id.as_deref() != Some(&entity.id) || event.entity_version != Some(version) {
             return Err(misplaced(event, &format!("version {version} of {}", entity.id)));
         }
@@ -276,8 +270,11 @@ pub fn rows<T>(
 
 pub fn failed(error: rusqlite::Error) -> Error {
     let kind = match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => ErrorKind::Corrupt,
-        _ => ErrorKind::Unavailable,
+        // SQLite's general error: the statements are the code's own, so it is a value that cannot be what was written.
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => ErrorKind::Corrupt,
+        // Nor is a value of another type.
+        None => ErrorKind::Corrupt,
+        Some(_) => ErrorKind::Unavailable,
     };
     Error::new(kind, "reading the store").with_source(error)
 }

@@ -8,7 +8,7 @@ use event::{Event, EventId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::commit::{Outcome, Work};
-use super::{Batch, SqliteReader, SqliteStore, member, read};
+use super::{Batch, SqliteReader, SqliteStore, member, read, versions};
 use crate::error::Result;
 use crate::store::EntityRef;
 
@@ -89,23 +89,24 @@ enum Row {
 
 impl Row {
     fn of(event: &Event) -> Option<Self> {
-        let tenant = event.tenant.clone();
         if event.event_type == submission::SUBMITTED {
-            let user_id = event.user_id.clone().unwrap_or_default();
+            let (tenant, user_id) = (event.tenant.clone(), event.user_id.clone().unwrap_or_default());
             return Some(Self::Submission { tenant, user_id, id: event.event_id });
         }
-        if !is_change(event) {
-            return None;
-        }
-        let entity = EntityRef { tenant, kind: event.entity_type.clone()?, id: event.entity_id.clone()? };
-        Some(Self::Version(entity, event.entity_version?))
+        versions::of(event).map(|(entity, version)| Self::Version(entity, version))
     }
 
     fn remove(&self, transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
         match self {
-            Self::Version(EntityRef { tenant, kind, id }, version) => transaction
-                .prepare_cached("delete from versions where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4")?
-                .execute(params![tenant, kind, id, version]),
+            Self::Version(entity, version) => {
+                versions::settle(transaction, entity)?;
+                let EntityRef { tenant, kind, id } = entity;
+                transaction
+                    .prepare_cached(
+                        "delete from versions where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4",
+                    )?
+                    .execute(params![tenant, kind, id, version])
+            }
             Self::Submission { tenant, user_id, id } => transaction
                 .prepare_cached("delete from submissions where tenant = ?1 and user_id = ?2 and id = ?3")?
                 .execute(params![tenant, user_id, id.as_bytes()]),
@@ -114,11 +115,15 @@ impl Row {
 
     fn place(&self, transaction: &Transaction<'_>, place: i64) -> rusqlite::Result<usize> {
         match self {
-            Self::Version(EntityRef { tenant, kind, id }, version) => transaction
-                .prepare_cached(
-                    "update versions set place = ?5 where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4",
-                )?
-                .execute(params![tenant, kind, id, version, place]),
+            Self::Version(entity, version) => {
+                versions::settle(transaction, entity)?;
+                let EntityRef { tenant, kind, id } = entity;
+                transaction
+                    .prepare_cached(
+                        "update versions set place = ?5 where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4",
+                    )?
+                    .execute(params![tenant, kind, id, version, place])
+            }
             Self::Submission { tenant, user_id, id } => transaction
                 .prepare_cached("update submissions set place = ?4 where tenant = ?1 and user_id = ?2 and id = ?3")?
                 .execute(params![tenant, user_id, id.as_bytes(), place]),
@@ -249,11 +254,6 @@ impl SqliteStore {
             _ => Err(self.standing.stopped()),
         }
     }
-}
-
-/// Whether an event changed an entity that has a state: what reads and refuses names its entity, too.
-pub fn is_change(event: &Event) -> bool {
-    event.entity_version.is_some() && !event.event_type.starts_with("request.")
 }
 
 /// Something that the store remembers by name.

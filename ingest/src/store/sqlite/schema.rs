@@ -87,6 +87,9 @@ const MIGRATIONS: &[&str] = &["
         where kind = 'asset' and deleted = 0;
     create index assets_by_status on states (tenant, kind, json_extract(state, '$.status'),
         printf('%012d.%s', json_extract(state, '$.created_at'), id)) where kind = 'asset' and deleted = 0;
+", "
+    -- Where the events of the latest versions stand that have no row in `versions` yet: `,[version,seq,place]` for each.
+    alter table states add column places text not null default '';
 "];
 
 /// Opens the one connection that writes; creates or migrates the database first.

@@ -4,9 +4,9 @@ use event::domain::submission;
 use event::{Event, EventId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::retention::is_change;
-use super::{Batch, Holding, REPLAYED, SqliteReader, checksum, member, outbox, read};
+use super::{Batch, Holding, REPLAYED, SqliteReader, checksum, member, outbox, read, versions};
 use crate::error::{ErrorKind, Result};
+use crate::store::EntityRef;
 
 /// Bytes of batches that are read at a time.
 const PAGE: usize = 16 << 20;
@@ -147,17 +147,17 @@ fn places(connection: &Connection, batches: &[Batch], mut told: Told) -> Result<
         let events = batch.decode()?;
         count += events.len() as u64;
         is_whole(connection, batch, &events)?;
-        for (place, event) in (0_i64..).zip(&events) {
+        for (place, event) in events.iter().enumerate() {
             let row = match event {
                 event if event.event_type == submission::SUBMITTED => {
                     told.submissions += 1;
                     submission_place(connection, event)?
                 }
-                event if is_change(event) => {
+                event => {
+                    let Some((entity, version)) = versions::of(event) else { continue };
                     told.versions += 1;
-                    version_place(connection, event)?
+                    version_place(connection, &entity, version)?
                 }
-                _ => continue,
             };
             if row != Some((batch.seq, place)) {
                 return Err(read::damaged(format!("the store has lost the place of event {}", event.event_id)));
@@ -184,17 +184,12 @@ fn is_whole(connection: &Connection, batch: &Batch, events: &[Event]) -> Result<
     }
 }
 
-fn version_place(connection: &Connection, event: &Event) -> Result<Option<(i64, i64)>> {
-    connection
-        .prepare_cached("select seq, place from versions where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4")
-        .and_then(|mut statement| {
-            let key = params![event.tenant, event.entity_type, event.entity_id, event.entity_version];
-            statement.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()
-        })
-        .map_err(read::failed)
+fn version_place(connection: &Connection, entity: &EntityRef, version: i64) -> Result<Option<(i64, usize)>> {
+    let found = versions::after(connection, entity, version - 1, 1)?;
+    Ok(found.first().filter(|placed| placed.0 == version).map(|(_, seq, place)| (*seq, *place)))
 }
 
-fn submission_place(connection: &Connection, event: &Event) -> Result<Option<(i64, i64)>> {
+fn submission_place(connection: &Connection, event: &Event) -> Result<Option<(i64, usize)>> {
     let id: &EventId = &event.event_id;
     connection
         .prepare_cached("select seq, place from submissions where tenant = ?1 and user_id = ?2 and id = ?3")
@@ -205,16 +200,17 @@ fn submission_place(connection: &Connection, event: &Event) -> Result<Option<(i6
         .map_err(read::failed)
 }
 
-/// No row tells of an event that is not there.
+/// No place is noted of an event that is not there.
 fn sums(connection: &Connection, told: Told) -> Result<()> {
-    for (table, expected) in [("versions", told.versions), ("submissions", told.submissions)] {
-        let count: i64 = connection
-            .query_row(&format!("select count(*) from {table} where seq <= ?1"), params![told.last_seq], |row| {
-                row.get(0)
-            })
-            .map_err(read::failed)?;
+    let submissions = connection
+        .query_row("select count(*) from submissions where seq <= ?1", params![told.last_seq], |row| row.get(0))
+        .map_err(read::failed)?;
+    let versions = versions::count(connection, told.last_seq)?;
+    for (what, count, expected) in
+        [("versions", versions, told.versions), ("submissions", submissions, told.submissions)]
+    {
         if count != expected {
-            return Err(read::damaged(format!("{table} has {count} rows for {expected} events")));
+            return Err(read::damaged(format!("{what} have {count} places for {expected} events")));
         }
     }
     Ok(())
