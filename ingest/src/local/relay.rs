@@ -21,7 +21,8 @@ pub struct Relayed {
     pub bytes: u64,
 }
 
-/// Writes every batch that no raw object has yet to `raw/dt=…/hour=…/….ndjson.gz` of the data folder.
+/// Writes every batch that no raw object has yet to `raw/dt=…/hour=…/….ndjson.gz` of the data folder. Those that are
+/// committed meanwhile may wait for the next run: taken at once, each moment's would be an object of its own.
 ///
 /// A raw object is the gzip members of consecutive batches, concatenated: nothing is compressed anew. It is written
 /// aside, synced, renamed, its folder synced, and only then marked as relayed. A kill in between leaves an object that
@@ -40,8 +41,12 @@ pub async fn drain(store: &SqliteStore, now: Timestamp) -> Result<Relayed> {
         relayed.objects += 1;
         relayed.events += batches.iter().map(|batch| batch.events).sum::<u64>();
         let members: Vec<u8> = batches.into_iter().flat_map(|batch| batch.member).collect();
-        relayed.bytes += members.len() as u64;
+        let size = members.len();
+        relayed.bytes += size as u64;
         store.write_file(&key, members).await?;
         store.mark_relayed(first_seq, last_seq, key).await?;
+        if size < OBJECT_BYTES {
+            return Ok(relayed);
+        }
     }
 }

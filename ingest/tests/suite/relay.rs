@@ -44,6 +44,26 @@ fn lines(folder: &Path) -> Vec<Event> {
 }
 
 #[test]
+fn what_comes_while_an_object_is_written_waits_for_the_next_run() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path(), [1; 4]).unwrap();
+        let now = at("2026-11-20T09:59:59Z");
+        drop(store.put(vec![plain(0)]).await.unwrap());
+        let keep_coming = async {
+            for n in 1..300 {
+                drop(store.put(vec![plain(n)]).await.unwrap());
+            }
+        };
+        let (relayed, ()) = futures::join!(drain(&store, now), keep_coming);
+        let relayed = relayed.unwrap();
+        assert_eq!(relayed.objects, 1);
+        assert_eq!(drain(&store, now).await.unwrap().events, 300 - relayed.events);
+        assert_eq!(lines(dir.path()).len(), 300);
+    });
+}
+
+#[test]
 fn raw_objects_are_the_log_and_nothing_is_relayed_twice() {
     run(async {
         let dir = tempfile::tempdir().unwrap();
