@@ -1,5 +1,6 @@
 //! How much the server takes on at once, and what it counts of what it does not.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,6 +60,7 @@ pub struct Capacity {
     farewells: Arc<Semaphore>,
     flawed: Arc<Semaphore>,
     flawed_waiting: Arc<Semaphore>,
+    large: Arc<Semaphore>,
     counts: Counts,
 }
 
@@ -77,6 +79,7 @@ impl Capacity {
         // A largest body must have room, or it would be refused for ever.
         let bodies = limits.body_bytes.max(limits::BODY).div_ceil(STEP);
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             limits,
             connections: semaphore(limits.connections),
@@ -88,6 +91,7 @@ impl Capacity {
             farewells: semaphore(FAREWELLS),
             flawed: semaphore(FLAWED),
             flawed_waiting: semaphore(FLAWED_WAITING),
+            large: semaphore(cores / 2),
             counts: Counts::default(),
         }
     }
@@ -132,6 +136,11 @@ impl Capacity {
     pub(super) fn flawed(&self) -> Option<Queued> {
         let waiting = Arc::clone(&self.flawed_waiting).try_acquire_owned().ok()?;
         Some(Queued { waiting, turns: Arc::clone(&self.flawed) })
+    }
+
+    /// Waits until a request with a large body may be handled: they have half of the cores, at least one.
+    pub(super) async fn large(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.large).acquire_owned().await.ok()
     }
 
     /// Room for a content on its way to the disk, held until it is recorded: who has it needs no room as a request, so

@@ -12,6 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -24,7 +25,7 @@ use super::outgoing::{Outgoing, outgoing};
 use super::salvage::{Salvaged, salvage};
 use super::upload;
 use crate::api::{Admission, Api};
-use crate::http::{Arrival, Problem, Received, ReceivedBody, Response};
+use crate::http::{Arrival, Problem, Received, ReceivedBody, Response, limits};
 
 /// What a parser behind the guard may hold of one connection: more than any head.
 const MAX_BUFFER: usize = 64 << 10;
@@ -181,7 +182,13 @@ impl Ground {
         let Self { api, capacity, busy, .. } = self.clone();
         tokio::spawn(async move {
             let held = place.await;
-            let response = api.respond(received, refusal, admission).await;
+            let large = matches!(&received.body, ReceivedBody::Whole(body) if body.len() > limits::INLINE_BODY);
+            let turn = if large { capacity.large().await } else { None };
+            let respond = async move { api.respond(received, refusal, admission).await };
+            let response = match turn {
+                Some(turn) => apart(respond, turn).await,
+                None => respond.await,
+            };
             if response.event_id().is_none() {
                 capacity.unrecorded();
             }
@@ -197,6 +204,18 @@ impl Ground {
             refusal.unwrap_or_else(|| Problem::overloaded("The server has more to refuse than it can record."));
         Handling::Done(Response::unrecorded(&problem, "", ""))
     }
+}
+
+/// Does the work on a thread of its own. What has to be looked at for longer than a moment would be waited for by everyone
+/// whose request is on the same thread.
+async fn apart(work: impl Future<Output = Response> + Send + 'static, turn: OwnedSemaphorePermit) -> Response {
+    let runtime = Handle::current();
+    let work = move || {
+        let response = runtime.block_on(work);
+        drop(turn);
+        response
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// A request that is handled, or was turned away without a trace in the log.
@@ -284,7 +303,7 @@ impl Request {
 impl Drop for Request {
     fn drop(&mut self) {
         // Without a runtime the process is about to end, and the request has not been answered.
-        if self.received.is_some() && tokio::runtime::Handle::try_current().is_ok() {
+        if self.received.is_some() && Handle::try_current().is_ok() {
             let gone = ReceivedBody::Broken { size: 0, reason: "The client went away." };
             drop(self.handle(Read::Done(gone)));
         }

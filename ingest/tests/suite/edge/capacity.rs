@@ -1,6 +1,6 @@
 //! More than the server takes on: refused at once, recorded where possible, counted always, shown by `/health`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ingest::local::server::Limits;
 use serde_json::Value;
@@ -154,5 +154,37 @@ fn bodies_share_their_memory() {
         server.events(4).await;
         assert_eq!(server.capacity.report()["requests_refused_for_capacity"], 1);
         server.end().await;
+    });
+}
+
+#[test]
+fn large_bodies_hold_up_nobody_else() {
+    run(async {
+        let server = start().await;
+        let items: Vec<String> = (0..60_000).map(|n| format!(r#"{{"key{n}":"a text that is looked at"}}"#)).collect();
+        let large = post(&format!(r#"{{"user_id":"u","message":"m","data":[{}]}}"#, items.join(",")));
+        let begun = Instant::now();
+        let large = futures::future::join_all((0..4).map(async |_| {
+            let mut stream = server.connect().await;
+            stream.write_all(large.as_bytes()).await.unwrap();
+            assert!(response(&mut stream).await.starts_with("HTTP/1.1 201 "));
+        }));
+        let (mut small, mut longest, mut count) = (server.connect().await, Duration::ZERO, 0);
+        let small = async {
+            loop {
+                let sent = Instant::now();
+                small.write_all(post(GOOD).as_bytes()).await.unwrap();
+                assert!(response(&mut small).await.starts_with("HTTP/1.1 201 "));
+                (longest, count) = (longest.max(sent.elapsed()), count + 1);
+            }
+        };
+        tokio::select! {
+            _ = large => {}
+            () = small => {}
+        }
+        let all = begun.elapsed();
+        eprintln!("{count} small requests beside four large ones, which took {all:?}; the slowest {longest:?}");
+        assert!(longest < all / 4, "{longest:?} of {all:?}");
+        drop(server);
     });
 }
