@@ -19,6 +19,7 @@ use arrow::array::RecordBatch;
 use compactor::Limits;
 use futures::TryStreamExt;
 use iceberg::table::Table;
+use ingest::ErrorKind;
 use ingest::store::EntityRef;
 use ingest::store::sqlite::{Batch, SqliteReader};
 
@@ -98,10 +99,14 @@ pub async fn verify(installation: &Installation, depth: Depth) -> Result<Report>
         read_entities(reader, When::After, &mut entities).await?;
     }
     let (mut versions, folds) = chain::check(entities, reader.is_some().then_some(Tombstones::Stay)).await?;
-    if let Some(reader) = &reader
-        && let Some(entity) = reader.first_unplaced().await?
-    {
-        versions.offend(|| format!("{}: the store cannot find all of its versions in its log", chain::name(&entity)));
+    if let Some(reader) = &reader {
+        match reader.first_unplaced().await {
+            Ok(None) => {}
+            Ok(Some(entity)) => versions
+                .offend(|| format!("{}: the store cannot find all of its versions in its log", chain::name(&entity))),
+            Err(error) if error.kind() == ErrorKind::Corrupt => versions.offend(|| error.to_string()),
+            Err(error) => return Err(error.into()),
+        }
     }
     if reader.is_none() && installation.had_store() {
         let mut gone = Check::new("I1", "the store is there");

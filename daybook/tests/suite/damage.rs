@@ -190,8 +190,16 @@ fn a_state_that_was_removed() {
 #[test]
 fn a_version_that_the_store_cannot_find_any_more() {
     let intact = Intact::compacted();
-    intact.change_store("delete from versions where version = 2");
+    intact.change_store("update states set places = substr(places, instr(places, ',[3,'))");
     assert_names(&intact.offender("I4"), &intact.task);
+}
+
+#[test]
+fn places_that_cannot_be_read() {
+    let intact = Intact::compacted();
+    intact.change_store("update states set places = replace(places, ']', '')");
+    assert_names(&intact.offender("I1"), &intact.task);
+    intact.offender("I4");
 }
 
 #[test]

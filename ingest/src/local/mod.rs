@@ -7,3 +7,4 @@ pub mod notices;
 pub mod relay;
 pub mod retention;
 pub mod server;
+pub mod threads;

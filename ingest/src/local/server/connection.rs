@@ -180,13 +180,17 @@ impl Ground {
         place: impl Future<Output = P> + Send + 'static,
     ) -> JoinHandle<Response> {
         let Self { api, capacity, busy, .. } = self.clone();
+        // What has to be looked at for longer than a moment would be waited for by everyone on the same thread.
+        let large = refusal.is_none()
+            && matches!(&received.body, ReceivedBody::Whole(body) if body.len() > limits::INLINE_BODY);
         tokio::spawn(async move {
             let held = place.await;
-            let large = matches!(&received.body, ReceivedBody::Whole(body) if body.len() > limits::INLINE_BODY);
-            let turn = if large { capacity.large().await } else { None };
+            let beside = if large { capacity.beside() } else { None };
             let respond = async move { api.respond(received, refusal, admission).await };
-            let response = match turn {
-                Some(turn) => apart(respond, turn).await,
+            let response = match beside {
+                Some(threads) => {
+                    threads.spawn(respond).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+                }
                 None => respond.await,
             };
             if response.event_id().is_none() {
@@ -204,18 +208,6 @@ impl Ground {
             refusal.unwrap_or_else(|| Problem::overloaded("The server has more to refuse than it can record."));
         Handling::Done(Response::unrecorded(&problem, "", ""))
     }
-}
-
-/// Does the work on a thread of its own. What has to be looked at for longer than a moment would be waited for by everyone
-/// whose request is on the same thread.
-async fn apart(work: impl Future<Output = Response> + Send + 'static, turn: OwnedSemaphorePermit) -> Response {
-    let runtime = Handle::current();
-    let work = move || {
-        let response = runtime.block_on(work);
-        drop(turn);
-        response
-    };
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// A request that is handled, or was turned away without a trace in the log.

@@ -160,7 +160,7 @@ fn apply(transaction: &Transaction<'_>, batch: &mut Batch, work: &Work) -> rusql
             Ok(Outcome::Relayed)
         }
         Work::Remove(removal) => {
-            batch.besides += removal.size().0 * CHANGE_BYTES;
+            batch.besides += removal.size().0 * 2 * CHANGE_BYTES;
             removal.apply(transaction).map(|()| Outcome::Removed)
         }
     }

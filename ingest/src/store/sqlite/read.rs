@@ -269,14 +269,13 @@ pub fn rows<T>(
 }
 
 pub fn failed(error: rusqlite::Error) -> Error {
-    let kind = match error.sqlite_error_code() {
+    match error.sqlite_error_code() {
         // SQLite's general error: the statements are the code's own, so it is a value that cannot be what was written.
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => ErrorKind::Corrupt,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => damaged(error.to_string()),
         // Nor is a value of another type.
-        None => ErrorKind::Corrupt,
-        Some(_) => ErrorKind::Unavailable,
-    };
-    Error::new(kind, "reading the store").with_source(error)
+        None => damaged(error.to_string()),
+        Some(_) => Error::new(ErrorKind::Unavailable, "reading the store").with_source(error),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! of their own. A row for each change, each on another page, was two thirds of what a commit of changes wrote.
 
 use event::Event;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, ffi, params};
 
 use super::read;
 use crate::error::Result;
@@ -78,14 +78,22 @@ pub fn settle(transaction: &Transaction<'_>, entity: &EntityRef) -> rusqlite::Re
         .map(|_| ())
 }
 
-/// The places that stand in the row of the entity's state, in order.
+/// The places that stand in the row of the entity's state, in order. They end with the version of the state.
 fn lately(connection: &Connection, entity: &EntityRef) -> rusqlite::Result<Vec<Placed>> {
     let EntityRef { tenant, kind, id } = entity;
-    let noted: Option<String> = connection
-        .prepare_cached("select places from states where tenant = ?1 and kind = ?2 and id = ?3")?
-        .query_row(params![tenant, kind, id], |row| row.get(0))
+    let row = connection
+        .prepare_cached("select version, places from states where tenant = ?1 and kind = ?2 and id = ?3")?
+        .query_row(params![tenant, kind, id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
         .optional()?;
-    let noted = noted.unwrap_or_default();
-    serde_json::from_str(&format!("[{}]", noted.strip_prefix(',').unwrap_or(&noted)))
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into()))
+    let Some((current, places)) = row else { return Ok(Vec::new()) };
+    let damaged = |what: &str| {
+        let reason = format!("the places of {id} are damaged: {what}");
+        rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT), Some(reason))
+    };
+    let noted: Vec<Placed> = serde_json::from_str(&format!("[{}]", places.strip_prefix(',').unwrap_or(&places)))
+        .map_err(|error| damaged(&error.to_string()))?;
+    match noted.iter().rev().zip(0..).all(|((version, ..), before)| *version == current - before) {
+        true => Ok(noted),
+        false => Err(damaged("a version is missing")),
+    }
 }
