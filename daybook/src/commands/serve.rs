@@ -12,11 +12,10 @@ use ingest::local::assets::Folder;
 use ingest::local::keys::{KeyFile, WatchedKeys};
 use ingest::local::notices::Notifier;
 use ingest::local::server::{self, Capacity};
-use ingest::local::threads::Threads;
 use ingest::local::{relay, retention};
 use ingest::store::sqlite::SqliteStore;
 use ingest::{Api, Parts, Settings, System};
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -51,9 +50,7 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let installation = Installation::at(&config.data, System::real())?;
     let keys = WatchedKeys::new(KeyFile::of(installation.folder()))?;
     let store = Arc::new(installation.store().await?);
-    // For queries and compaction.
-    let background =
-        Threads::start("daybook-background", 2).map_err(Failure::while_("start the background threads"))?;
+    let background = Background::start()?;
     let capacity = capacity(&config);
     let counted = Arc::clone(&capacity);
     let system = installation.system();
@@ -107,6 +104,30 @@ struct Signals {
 impl Signals {
     fn receive() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+}
+
+/// Threads for queries and compaction, apart from those that answer requests.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn start() -> Result<Self> {
+        let runtime =
+            Builder::new_multi_thread().worker_threads(2).thread_name("daybook-background").enable_all().build();
+        Ok(Self(Some(runtime.map_err(Failure::while_("start the background threads"))?)))
+    }
+
+    fn handle(&self) -> Handle {
+        self.0.as_ref().map_or_else(Handle::current, |runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for Background {
+    /// Does not wait: whatever still runs there can be cut off anywhere.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -7,4 +7,3 @@ pub mod notices;
 pub mod relay;
 pub mod retention;
 pub mod server;
-pub mod threads;

@@ -1,16 +1,14 @@
 //! How much the server takes on at once, and what it counts of what it does not.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::patience::PATIENCE;
 use crate::http::limits;
-use crate::local::threads::Threads;
 
 /// A body takes its share of the memory for bodies in steps of so many bytes; the first step is free.
 const STEP: usize = 16 << 10;
@@ -62,7 +60,7 @@ pub struct Capacity {
     farewells: Arc<Semaphore>,
     flawed: Arc<Semaphore>,
     flawed_waiting: Arc<Semaphore>,
-    beside: OnceLock<Option<Threads>>,
+    large: Arc<Semaphore>,
     counts: Counts,
 }
 
@@ -81,6 +79,7 @@ impl Capacity {
         // A largest body must have room, or it would be refused for ever.
         let bodies = limits.body_bytes.max(limits::BODY).div_ceil(STEP);
         let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             limits,
             connections: semaphore(limits.connections),
@@ -92,7 +91,7 @@ impl Capacity {
             farewells: semaphore(FAREWELLS),
             flawed: semaphore(FLAWED),
             flawed_waiting: semaphore(FLAWED_WAITING),
-            beside: OnceLock::new(),
+            large: semaphore(cores / 2),
             counts: Counts::default(),
         }
     }
@@ -139,15 +138,9 @@ impl Capacity {
         Some(Queued { waiting, turns: Arc::clone(&self.flawed) })
     }
 
-    /// The threads of requests that take long to look at: half as many as cores, from the first such request on. `None`
-    /// where the system has none to give.
-    pub(super) fn beside(&self) -> Option<Handle> {
-        let start = || {
-            let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-            let started = Threads::start("daybook-beside", cores / 2);
-            started.inspect_err(|error| tracing::warn!(%error, "no threads for large bodies")).ok()
-        };
-        self.beside.get_or_init(start).as_ref().map(Threads::handle)
+    /// Waits until a large body may be looked at: they have half of the cores, at least one.
+    pub(super) async fn large(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.large).acquire_owned().await.ok()
     }
 
     /// Room for a content on its way to the disk, held until it is recorded: who has it needs no room as a request, so

@@ -1,8 +1,10 @@
 //! One connection: its requests one after the other, each answered and recorded (I6).
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -185,12 +187,10 @@ impl Ground {
             && matches!(&received.body, ReceivedBody::Whole(body) if body.len() > limits::INLINE_BODY);
         tokio::spawn(async move {
             let held = place.await;
-            let beside = if large { capacity.beside() } else { None };
+            let turn = if large { capacity.large().await } else { None };
             let respond = async move { api.respond(received, refusal, admission).await };
-            let response = match beside {
-                Some(threads) => {
-                    threads.spawn(respond).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
-                }
+            let response = match turn {
+                Some(turn) => apart(respond, turn).await,
                 None => respond.await,
             };
             if response.event_id().is_none() {
@@ -207,6 +207,22 @@ impl Ground {
         let problem =
             refusal.unwrap_or_else(|| Problem::overloaded("The server has more to refuse than it can record."));
         Handling::Done(Response::unrecorded(&problem, "", ""))
+    }
+}
+
+/// Does the first stretch of the work, up to where it waits for something, on a thread of its own, and the rest as usual.
+async fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static, turn: OwnedSemaphorePermit) -> T {
+    let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+    let mut work = Box::pin(work);
+    let stretch = move || {
+        let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
+        drop(turn);
+        (polled, work)
+    };
+    match tokio::task::spawn_blocking(stretch).await {
+        Ok((Poll::Ready(done), _)) => done,
+        Ok((Poll::Pending, work)) => work.await,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
