@@ -270,10 +270,11 @@ pub fn rows<T>(
 
 pub fn failed(error: rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
-        // SQLite's general error: the statements are the code's own, so it is a value that cannot be what was written.
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => damaged(error.to_string()),
-        // Nor is a value of another type.
-        None => damaged(error.to_string()),
+        // Also a value of another type, and SQLite's general error: the statements are the code's own, so it is a value
+        // that cannot be what was written.
+        None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
+            damaged(error.to_string())
+        }
         Some(_) => Error::new(ErrorKind::Unavailable, "reading the store").with_source(error),
     }
 }

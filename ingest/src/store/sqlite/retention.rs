@@ -96,6 +96,14 @@ impl Row {
         versions::of(event).map(|(entity, version)| Self::Version(entity, version))
     }
 
+    /// Makes sure that it is a row of its own.
+    fn settle(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        match self {
+            Self::Version(entity, _) => versions::settle(transaction, entity),
+            Self::Submission { .. } => Ok(()),
+        }
+    }
+
     fn remove(&self, transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
         match self {
             Self::Version(entity, version) => {
@@ -115,15 +123,11 @@ impl Row {
 
     fn place(&self, transaction: &Transaction<'_>, place: i64) -> rusqlite::Result<usize> {
         match self {
-            Self::Version(entity, version) => {
-                versions::settle(transaction, entity)?;
-                let EntityRef { tenant, kind, id } = entity;
-                transaction
-                    .prepare_cached(
-                        "update versions set place = ?5 where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4",
-                    )?
-                    .execute(params![tenant, kind, id, version, place])
-            }
+            Self::Version(EntityRef { tenant, kind, id }, version) => transaction
+                .prepare_cached(
+                    "update versions set place = ?5 where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4",
+                )?
+                .execute(params![tenant, kind, id, version, place]),
             Self::Submission { tenant, user_id, id } => transaction
                 .prepare_cached("update submissions set place = ?4 where tenant = ?1 and user_id = ?2 and id = ?3")?
                 .execute(params![tenant, user_id, id.as_bytes(), place]),
@@ -221,9 +225,11 @@ impl Removal {
         let known = read_mark(transaction, REMOVED_ID)?.and_then(|known| known.parse().ok());
         set_mark(transaction, REMOVED_ID, &known.max(Some(last)).unwrap_or(last).to_string())?;
         for row in &self.gone {
+            row.settle(transaction)?;
             row.remove(transaction)?;
         }
         for (row, place) in &self.moved {
+            row.settle(transaction)?;
             row.place(transaction, *place)?;
         }
         match &self.rest {
