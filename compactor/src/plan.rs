@@ -14,6 +14,8 @@ const INFLATES_BY: u64 = 7;
 /// A group's text is never less than this, whatever the budget: a file of small row groups takes more memory for what it
 /// says of them than they do (with an eighth of this, 64 MiB became 298 MB; so they become 123).
 const LEAST_TEXT: u64 = 8 << 20;
+/// Late lines that are held are never less than this.
+const LEAST_LATE: u64 = 1 << 20;
 /// … nor is all text together ever more: places in it have 32 bits, and more would not make a run faster.
 const MOST_TEXT: u64 = 1 << 30;
 /// More threads would only wait for each other.
@@ -202,7 +204,7 @@ impl Budget {
         Self {
             text,
             groups: options.threads.clamp(1, MOST_THREADS).min(fit),
-            late: (options.memory / 32).clamp(LEAST_TEXT, MOST_TEXT),
+            late: (options.memory / 32).clamp(LEAST_LATE, MOST_TEXT),
         }
     }
 
@@ -315,7 +317,7 @@ mod tests {
         let of = |memory, threads| Budget::of(&Options { memory, threads, ..Options::default() });
         assert_eq!(of(512 << 20, 2), Budget { text: 104_391_566, groups: 2, late: 16 << 20 });
         assert_eq!(of(u64::MAX, usize::MAX), Budget { text: MOST_TEXT, groups: 64, late: MOST_TEXT });
-        assert_eq!(of(1, 8), Budget { text: LEAST_TEXT, groups: 1, late: LEAST_TEXT });
+        assert_eq!(of(1, 8), Budget { text: LEAST_TEXT, groups: 1, late: LEAST_LATE });
     }
 
     #[test]

@@ -368,6 +368,25 @@ fn versions_have_their_places_wherever_those_stand() {
 }
 
 #[test]
+fn a_change_that_needs_damaged_places_is_refused_as_damage_and_others_are_made() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(&dir);
+        let (a, b) = (entity("red", "a"), entity("red", "b"));
+        for (n, version) in (1..).zip(0..15) {
+            drop(store.append(change(n, &a, version, "new")).await.unwrap());
+        }
+        let other = Connection::open(dir.path().join("store.db")).unwrap();
+        assert_eq!(other.execute("update states set places = replace(places, ',[9,', ',[8,')", []).unwrap(), 1);
+        // The sixteenth makes rows of them.
+        let (broken, whole) =
+            futures::join!(store.append(change(16, &a, 15, "new")), store.append(change(17, &b, 0, "new")));
+        assert_eq!(broken.unwrap_err().kind(), ErrorKind::Corrupt);
+        drop(whole.unwrap());
+    });
+}
+
+#[test]
 fn a_database_of_version_one_is_migrated_and_read() {
     run(async {
         let (dir, log) = used().await;
@@ -377,7 +396,8 @@ fn a_database_of_version_one_is_migrated_and_read() {
             .execute_batch(
                 "insert into versions select tenant, kind, states.id, value ->> 0, value ->> 1, value ->> 2
                      from states, json_each('[' || ltrim(places, ',') || ']');
-                 alter table states drop column places; drop index users_by_creation; drop index users_by_email; drop index assets_by_creation;
+                 alter table states drop column places;
+                 drop index users_by_creation; drop index users_by_email; drop index assets_by_creation;
                  drop index assets_by_status; alter table states drop column checksum;
                  alter table kept drop column checksum; pragma user_version = 1",
             )

@@ -79,6 +79,8 @@ const CHECKPOINT_BYTES: usize = 4 << 20;
 /// What a change writes besides its line, roughly: pages for its state and its index, which it shares with others of its
 /// commit.
 const CHANGE_BYTES: usize = 4_096;
+/// What a row does that goes, or whose line moves: its own page, and that of a state whose places become rows.
+const REMOVED_BYTES: usize = 2 * 4_096;
 /// What a submission does: its row in the list of its user.
 const SUBMISSION_BYTES: usize = 1_024;
 /// What a commit writes besides.
@@ -160,7 +162,7 @@ fn apply(transaction: &Transaction<'_>, batch: &mut Batch, work: &Work) -> rusql
             Ok(Outcome::Relayed)
         }
         Work::Remove(removal) => {
-            batch.besides += removal.size().0 * 2 * CHANGE_BYTES;
+            batch.besides += removal.size().0 * REMOVED_BYTES;
             removal.apply(transaction).map(|()| Outcome::Removed)
         }
     }
@@ -235,7 +237,8 @@ fn write_state(
     let (version, state, event_id) = (change.expected + 1, new.state.as_str(), change.line.id.as_bytes());
     let mut statement = transaction.prepare_cached(match change.expected {
         0 => {
-            "insert or ignore into states (tenant, kind, id, version, state, event_id, event_hash, deleted, checksum, places)
+            "insert or ignore into states
+                 (tenant, kind, id, version, state, event_id, event_hash, deleted, checksum, places)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         }
         _ => {

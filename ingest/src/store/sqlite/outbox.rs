@@ -165,7 +165,7 @@ impl SqliteReader {
                      (select min(version) - 1 from ({PLACED}) as v),
                      case when s.event_id <= ?1 then s.version else 0 end
                  ) end limit 1",
-                PLACED = versions::OF_A_STATE
+                PLACED = versions::of_a_state()
             );
             let removed = removed.map(|id| *id.as_bytes());
             connection.query_row(&unplaced, params![removed], row).optional().map_err(read::failed)

@@ -106,15 +106,9 @@ impl Row {
 
     fn remove(&self, transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
         match self {
-            Self::Version(entity, version) => {
-                versions::settle(transaction, entity)?;
-                let EntityRef { tenant, kind, id } = entity;
-                transaction
-                    .prepare_cached(
-                        "delete from versions where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4",
-                    )?
-                    .execute(params![tenant, kind, id, version])
-            }
+            Self::Version(EntityRef { tenant, kind, id }, version) => transaction
+                .prepare_cached("delete from versions where tenant = ?1 and kind = ?2 and id = ?3 and version = ?4")?
+                .execute(params![tenant, kind, id, version]),
             Self::Submission { tenant, user_id, id } => transaction
                 .prepare_cached("delete from submissions where tenant = ?1 and user_id = ?2 and id = ?3")?
                 .execute(params![tenant, user_id, id.as_bytes()]),

@@ -45,18 +45,24 @@ pub fn after(connection: &Connection, entity: &EntityRef, after: i64, limit: usi
     Ok(found)
 }
 
+/// The places that stand in a state's row, within a statement in which that is `s`.
+const NOTED: &str = "json_each('[' || ltrim(s.places, ',') || ']')";
+
 /// The places of a state's versions, within a statement in which `s` is the state's row.
-pub const OF_A_STATE: &str = "
-    select version, seq, place from versions where tenant = s.tenant and kind = s.kind and id = s.id
-    union all
-    select value ->> 0, value ->> 1, value ->> 2 from json_each('[' || ltrim(s.places, ',') || ']')";
+pub fn of_a_state() -> String {
+    format!(
+        "select version, seq, place from versions where tenant = s.tenant and kind = s.kind and id = s.id
+         union all select value ->> 0, value ->> 1, value ->> 2 from {NOTED}"
+    )
+}
 
 /// How many versions in batches up to `last_seq` have a place.
 pub fn count(connection: &Connection, last_seq: i64) -> Result<i64> {
-    let sql = "select (select count(*) from versions where seq <= ?1) + (
-                   select count(*) from states, json_each('[' || ltrim(places, ',') || ']') as noted
-                   where noted.value ->> 1 <= ?1)";
-    connection.query_row(sql, params![last_seq], |row| row.get(0)).map_err(read::failed)
+    let sql = format!(
+        "select (select count(*) from versions where seq <= ?1)
+             + (select count(*) from states as s, {NOTED} as noted where noted.value ->> 1 <= ?1)"
+    );
+    connection.query_row(&sql, params![last_seq], |row| row.get(0)).map_err(read::failed)
 }
 
 /// Makes a row of its own of each place that stands in the row of the entity's state.

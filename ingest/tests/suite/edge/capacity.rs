@@ -185,6 +185,6 @@ fn large_bodies_hold_up_nobody_else() {
         let all = begun.elapsed();
         eprintln!("{count} small requests beside four large ones, which took {all:?}; the slowest {longest:?}");
         assert!(longest < all / 2, "{longest:?} of {all:?}");
-        drop(server);
+        server.end().await;
     });
 }
