@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -188,7 +189,8 @@ impl Ground {
         tokio::spawn(async move {
             let held = place.await;
             let turn = if large { capacity.large().await } else { None };
-            let respond = async move { api.respond(received, refusal, admission).await };
+            // On the heap from the start: a future of many kilobytes would be copied with the task that holds it.
+            let respond = Box::pin(async move { api.respond(received, refusal, admission).await });
             let response = match turn {
                 Some(turn) => apart(respond, turn).await,
                 None => respond.await,
@@ -211,9 +213,11 @@ impl Ground {
 }
 
 /// Does the first stretch of the work, up to where it waits for something, on a thread of its own, and the rest as usual.
-async fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static, turn: OwnedSemaphorePermit) -> T {
+async fn apart<T: Send + 'static>(
+    mut work: Pin<Box<impl Future<Output = T> + Send + 'static>>,
+    turn: OwnedSemaphorePermit,
+) -> T {
     let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
-    let mut work = Box::pin(work);
     let stretch = move || {
         let polled = work.as_mut().poll(&mut Context::from_waker(&waker));
         drop(turn);

@@ -3,10 +3,12 @@
 mod checksum;
 mod commit;
 mod fault;
+mod group;
 mod member;
 mod name;
 mod outbox;
 mod place;
+mod queue;
 mod read;
 mod reader;
 mod recent;

@@ -1,16 +1,20 @@
 //! The one writer: a thread that turns whatever has arrived into one transaction (group commit).
 //!
-//! A request that comes alone is committed at once; requests that come while a commit is under way share the next one.
+//! A request that comes alone is committed at once; requests that come while a commit is under way share the next one,
+//! which waits a moment for others where many share one.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::commit::{Log, Outcome, Work};
 use super::fault::Fault;
+use super::group::Group;
 use super::place::Place;
+use super::queue::{Queue, Refused};
 use super::read::LONGEST_REQUEST;
 use super::recent::Recent;
 use super::standing::Standing;
@@ -22,12 +26,14 @@ const QUEUE: usize = 4_096;
 const BATCH_EVENTS: usize = 1_024;
 const BATCH_BYTES: usize = 8 << 20;
 
+#[derive(Debug)]
 struct Job {
     work: Work,
     reply: oneshot::Sender<Result<Answer>>,
 }
 
 /// What came of a job, and the answers that whoever gets it hands on by dropping it.
+#[derive(Debug)]
 struct Answer {
     outcome: Outcome,
     _others: Others,
@@ -36,7 +42,7 @@ struct Answer {
 /// Answers of a commit that have not been given.
 ///
 /// The writer wakes one that waits, and that one the others: from a thread of the runtime's a wake-up is no system call.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Others(Vec<(oneshot::Sender<Result<Answer>>, Outcome)>);
 
 impl Others {
@@ -64,7 +70,7 @@ impl Drop for Others {
 /// Hands work to the writer's thread, which ends once the handle is dropped and all of it is done.
 #[derive(Debug)]
 pub struct Writer {
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Arc<Queue<Job>>,
     thread: Option<JoinHandle<()>>,
     standing: Arc<Standing>,
 }
@@ -75,44 +81,53 @@ impl Writer {
         let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
             Error::new(ErrorKind::Unusable, "cannot start the store's writer").with_source(error)
         };
-        let (jobs, queue) = mpsc::channel(QUEUE);
+        let jobs = Arc::new(Queue::new(QUEUE));
+        let queue = Arc::clone(&jobs);
         let log = Log::open(connection).map_err(|error| unusable(error.into()))?;
         let desk = Desk { log, place, standing: Arc::clone(&standing), recent };
         let thread = std::thread::Builder::new()
             .name("daybook-writer".to_owned())
-            .spawn(move || desk.run(queue))
+            .spawn(move || desk.run(&Until(queue).0))
             .map_err(|error| unusable(error.into()))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), standing })
+        Ok(Self { jobs, thread: Some(thread), standing })
     }
 
     /// Has the work done; returns once it is durable.
     pub async fn run(&self, work: Work) -> Result<Outcome> {
         let (reply, answer) = oneshot::channel();
-        let jobs = self.jobs.as_ref().filter(|_| self.standing.ended().is_none());
-        let jobs = jobs.ok_or_else(|| self.standing.stopped())?;
-        jobs.try_send(Job { work, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                Error::new(ErrorKind::Unavailable, "the store has more waiting than it can hold")
-            }
-            mpsc::error::TrySendError::Closed(_) => self.standing.stopped(),
+        if self.standing.ended().is_some() {
+            return Err(self.standing.stopped());
+        }
+        self.jobs.push(Job { work, reply }).map_err(|refused| match refused {
+            Refused::Full => Error::new(ErrorKind::Unavailable, "the store has more waiting than it can hold"),
+            Refused::Closed => self.standing.stopped(),
         })?;
         Ok(answer.await.map_err(|_| self.standing.stopped())??.outcome)
     }
 
     /// Whether the writer has stopped because it no longer knows what is on disk.
     pub fn has_failed(&self) -> bool {
-        self.jobs.as_ref().is_none_or(mpsc::Sender::is_closed)
+        self.jobs.is_closed()
     }
 }
 
 impl Drop for Writer {
     /// Waits until everything that was handed over is committed.
     fn drop(&mut self) {
-        self.jobs.take();
+        self.jobs.close();
         if let Some(thread) = self.thread.take() {
             // A panicked writer has answered nobody; there is nothing to add to that here.
             let _ = thread.join();
         }
+    }
+}
+
+/// Abandons the queue when the thread ends, also by a panic: whoever waits is answered, and nobody else comes to wait.
+struct Until(Arc<Queue<Job>>);
+
+impl Drop for Until {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 
@@ -125,19 +140,19 @@ struct Desk {
 }
 
 impl Desk {
-    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        let mut held = None;
-        while let Some(first) = held.take().or_else(|| queue.blocking_recv()) {
-            let (jobs, next) = batch(first, &mut queue);
-            held = next;
+    fn run(mut self, queue: &Queue<Job>) {
+        let mut group = Group::default();
+        while let Some(jobs) = queue.take(group.wanted(), group.delay(), Room::default().fits()) {
+            let (shared, start) = (jobs.len(), Instant::now());
             if self.standing.ended().is_none() {
                 self.commit(jobs);
             }
+            group.note(shared, start.elapsed());
             if self.standing.ended().is_none() && self.log.is_due() {
                 self.checkpoint();
             }
             if self.standing.ended().is_some() {
-                // Dropping the queue answers everyone who waits. The connection is left open: to close it would sync
+                // Abandoning the queue answers everyone who waits. The connection is left open: to close it would sync
                 // once more, and believe what that says.
                 std::mem::forget(self.log);
                 return;
@@ -198,20 +213,30 @@ impl Desk {
     }
 }
 
-/// The next commit's jobs: the first and what has arrived meanwhile. One that must not share it is given back.
-fn batch(first: Job, queue: &mut mpsc::Receiver<Job>) -> (Vec<Job>, Option<Job>) {
-    let (mut jobs, mut events, mut bytes) = (Vec::new(), 0, 0);
-    let start = first.work.millis();
-    let mut next = Some(first);
-    while let Some(job) = next {
-        // A submission is looked for in batches whose ids are near its own: a clock that leaps begins a new one.
-        if job.work.millis().zip(start).is_some_and(|(own, start)| own.abs_diff(start) > LONGEST_REQUEST / 2) {
-            return (jobs, Some(job));
+/// The room that a commit has for jobs.
+#[derive(Debug, Default)]
+struct Room {
+    start: Option<u128>,
+    events: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Says of one job after the other whether it may share the commit.
+    fn fits(mut self) -> impl FnMut(&Job) -> bool {
+        move |Job { work, .. }| {
+            // A submission is looked for in batches whose ids are near its own: a clock that leaps begins a new one.
+            let leaps = |(own, start): (u128, u128)| own.abs_diff(start) > LONGEST_REQUEST / 2;
+            if self.events >= BATCH_EVENTS
+                || self.bytes >= BATCH_BYTES
+                || work.millis().zip(self.start).is_some_and(leaps)
+            {
+                return false;
+            }
+            self.start = self.start.or(work.millis());
+            self.events += work.events();
+            self.bytes += work.bytes();
+            true
         }
-        events += job.work.events();
-        bytes += job.work.bytes();
-        jobs.push(job);
-        next = if events < BATCH_EVENTS && bytes < BATCH_BYTES { queue.try_recv().ok() } else { None };
     }
-    (jobs, None)
 }
