@@ -11,8 +11,8 @@ use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState, Stored, Un
 /// An event ready to be written: rendered by the caller, so that the writer does as little as it can.
 #[derive(Debug)]
 pub struct Line {
-    id: EventId,
-    json: Vec<u8>,
+    pub(super) id: EventId,
+    pub(super) json: Vec<u8>,
 }
 
 impl Line {

@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-/// So many must share one on average, or none waits. It would make requests longer and win nothing: one comes after the
-/// other then, and there is time for a commit in between.
+/// So many would share one on average if none waited, or none waits. It would make requests longer and win nothing: one
+/// comes after the other then, and there is time for a commit in between.
 const FEWEST: f64 = 8.0;
-/// The share of the most who lately shared one that the next waits for, and what is left of that most with each commit.
+/// The share that a commit waits for, of the most who lately shared one.
 const SHARE: f64 = 0.7;
+/// What is left of that most with each commit.
 const FADING: f64 = 0.99;
 /// The longest delay in relation to what a commit takes on average, and altogether.
 const DELAY: f64 = 2.0;
@@ -41,13 +42,15 @@ impl Group {
         self.took.mul_f64(DELAY).min(LONGEST)
     }
 
-    /// Notes a commit of so many jobs.
-    pub fn note(&mut self, jobs: usize, took: Duration) {
+    /// Notes a commit of so many jobs, which it `waited` for.
+    pub fn note(&mut self, jobs: usize, waited: Duration, took: Duration) {
         #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
         let jobs = jobs as f64;
         self.most = jobs.max(self.most * FADING);
-        self.average += (jobs - self.average) * WEIGHT;
         self.took = self.took.mul_f64(1.0 - WEIGHT) + took.mul_f64(WEIGHT);
+        // Who came during the delay does not count, or a delay would be the reason for the next.
+        let undelayed = self.took.as_secs_f64() / (self.took + waited).as_secs_f64().max(f64::MIN_POSITIVE);
+        self.average += (jobs * undelayed - self.average) * WEIGHT;
     }
 }
 
@@ -57,7 +60,7 @@ mod tests {
 
     fn after(commits: impl IntoIterator<Item = usize>) -> Group {
         let mut group = Group::default();
-        commits.into_iter().for_each(|jobs| group.note(jobs, Duration::from_micros(400)));
+        commits.into_iter().for_each(|jobs| group.note(jobs, Duration::ZERO, Duration::from_micros(400)));
         group
     }
 
@@ -78,6 +81,15 @@ mod tests {
     }
 
     #[test]
+    fn a_delay_is_no_reason_for_the_next() {
+        // Ten a millisecond: four come while a commit is under way, twelve where it has waited before.
+        let mut group = after([12; 50]);
+        assert_eq!(group.wanted(), 8);
+        (0..50).for_each(|_| group.note(12, group.delay(), Duration::from_micros(400)));
+        assert_eq!(group.wanted(), 1);
+    }
+
+    #[test]
     fn who_is_alone_again_soon_waits_for_nobody() {
         assert_eq!(after([[64; 50].as_slice(), &[1; 22]].concat()).wanted(), 1);
     }
@@ -88,7 +100,7 @@ mod tests {
         let quick = after([8; 100]).delay();
         assert!(quick > Duration::from_micros(700) && quick <= Duration::from_micros(800), "{quick:?}");
         let mut slow = Group::default();
-        (0..100).for_each(|_| slow.note(8, Duration::from_millis(20)));
+        (0..100).for_each(|_| slow.note(8, Duration::ZERO, Duration::from_millis(20)));
         assert_eq!(slow.delay(), LONGEST);
     }
 }

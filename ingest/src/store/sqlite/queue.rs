@@ -1,23 +1,30 @@
 //! What waits for the one who does it, in the order in which it came.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How many may wait is bounded. The one who takes is woken when there are as many as it waits for, not for each.
-#[derive(Debug)]
+/// How many may wait is bounded. There is one who takes, and it is woken when there are as many as it waits for, not for
+/// each.
 pub struct Queue<T> {
     inner: Mutex<Inner<T>>,
     enough: Condvar,
     most: usize,
 }
 
-#[derive(Debug)]
 struct Inner<T> {
     waiting: VecDeque<T>,
-    /// At how many the one who takes is woken; none while it does not wait.
+    /// At how many the one who takes is woken: more than there are, so that one of the next brings it; none while it does
+    /// not wait.
     wanted: Option<usize>,
     closed: bool,
+}
+
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Queue").field("most", &self.most).finish_non_exhaustive()
+    }
 }
 
 /// Why something cannot be put into a queue.
@@ -55,24 +62,28 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Waits for the first; then until there are `wanted` of them, but not longer than `delay`. Takes them from the front,
-    /// the first and as many after it as `fits` agrees to; nothing once the queue is closed and empty.
-    pub fn take(&self, wanted: usize, delay: Duration, mut fits: impl FnMut(&T) -> bool) -> Option<Vec<T>> {
+    /// Waits for the first; then until there are `wanted` of them, whether they fit or not, but not longer than `delay`.
+    /// Takes them from the front, the first and as many after it as `fits` agrees to, and says how long it waited for
+    /// others than the first; nothing once the queue is closed and empty.
+    pub fn take(&self, wanted: usize, delay: Duration, mut fits: impl FnMut(&T) -> bool) -> Option<(Vec<T>, Duration)> {
         let mut inner = self.lock();
         inner.wanted = Some(1);
-        let lacks = |inner: &mut Inner<T>, wanted| inner.waiting.len() < wanted && !inner.closed;
+        let lacks = |inner: &Inner<T>, wanted| inner.waiting.len() < wanted && !inner.closed;
         inner = self.enough.wait_while(inner, |inner| lacks(inner, 1)).unwrap_or_else(PoisonError::into_inner);
-        if lacks(&mut inner, wanted) {
+        let mut waited = Duration::ZERO;
+        if lacks(&inner, wanted) {
+            let start = Instant::now();
             inner.wanted = Some(wanted);
-            let waited = self.enough.wait_timeout_while(inner, delay, |inner| lacks(inner, wanted));
-            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let woken = self.enough.wait_timeout_while(inner, delay, |inner| lacks(inner, wanted));
+            inner = woken.unwrap_or_else(PoisonError::into_inner).0;
+            waited = start.elapsed();
         }
         inner.wanted = None;
         let mut taken = Vec::with_capacity(inner.waiting.len());
         while let Some(item) = inner.waiting.pop_front_if(|item| fits(item) || taken.is_empty()) {
             taken.push(item);
         }
-        (!taken.is_empty()).then_some(taken)
+        (!taken.is_empty()).then_some((taken, waited))
     }
 
     /// Takes nothing more in; what waits can still be taken.
@@ -104,19 +115,22 @@ impl<T> Queue<T> {
 #[cfg(test)]
 mod tests {
     use std::thread::{scope, sleep};
-    use std::time::Instant;
 
     use super::*;
 
     const LONG: Duration = Duration::from_secs(20);
     const SHORT: Duration = Duration::from_millis(20);
 
+    fn taken(queue: &Queue<u8>, wanted: usize, delay: Duration, fits: impl FnMut(&u8) -> bool) -> Option<Vec<u8>> {
+        queue.take(wanted, delay, fits).map(|(taken, _)| taken)
+    }
+
     #[test]
     fn one_that_waits_alone_is_taken_at_once() {
         let queue = Queue::new(4);
         queue.push(1).unwrap();
         let start = Instant::now();
-        assert_eq!(queue.take(1, LONG, |_| true), Some(vec![1]));
+        assert_eq!(queue.take(1, LONG, |_| true), Some((vec![1], Duration::ZERO)));
         assert!(start.elapsed() < LONG / 2);
     }
 
@@ -133,8 +147,9 @@ mod tests {
             });
             queue.take(3, LONG, |_| true)
         });
-        let taken = taken.unwrap();
+        let (taken, waited) = taken.unwrap();
         assert_eq!(taken[..3], [0, 1, 2]);
+        assert!(waited > Duration::ZERO && waited <= start.elapsed());
         assert!(start.elapsed() < LONG / 2);
     }
 
@@ -143,18 +158,19 @@ mod tests {
         let queue = Queue::new(8);
         queue.push(1).unwrap();
         let start = Instant::now();
-        assert_eq!(queue.take(3, SHORT, |_| true), Some(vec![1]));
-        assert!(start.elapsed() >= SHORT);
+        let (taken, waited) = queue.take(3, SHORT, |_| true).unwrap();
+        assert_eq!(taken, [1]);
+        assert!(waited >= SHORT && start.elapsed() < LONG / 2);
     }
 
     #[test]
     fn one_that_does_not_fit_is_the_first_of_the_next() {
         let queue = Queue::new(8);
         (1..=4).for_each(|item| queue.push(item).unwrap());
-        assert_eq!(queue.take(1, SHORT, |item| *item < 3), Some(vec![1, 2]));
+        assert_eq!(taken(&queue, 1, SHORT, |item| *item < 3), Some(vec![1, 2]));
         // The first is taken whatever it is: nothing stands in the way for ever.
-        assert_eq!(queue.take(1, SHORT, |item| *item < 3), Some(vec![3]));
-        assert_eq!(queue.take(1, SHORT, |_| true), Some(vec![4]));
+        assert_eq!(taken(&queue, 1, SHORT, |item| *item < 3), Some(vec![3]));
+        assert_eq!(taken(&queue, 1, SHORT, |_| true), Some(vec![4]));
     }
 
     #[test]
@@ -166,22 +182,38 @@ mod tests {
         queue.close();
         assert_eq!(queue.push(3), Err(Refused::Closed));
         let start = Instant::now();
-        assert_eq!(queue.take(8, LONG, |_| true), Some(vec![1, 2]));
-        assert_eq!(queue.take(8, LONG, |_| true), None);
+        assert_eq!(taken(&queue, 8, LONG, |_| true), Some(vec![1, 2]));
+        assert_eq!(taken(&queue, 8, LONG, |_| true), None);
         assert!(start.elapsed() < LONG / 2, "a closed queue has nothing to wait for");
     }
 
     #[test]
     fn closing_wakes_the_one_who_waits() {
         let queue = Queue::<u8>::new(2);
-        let taken = scope(|scope| {
+        let none = scope(|scope| {
             scope.spawn(|| {
                 sleep(SHORT);
                 queue.close();
             });
-            queue.take(1, LONG, |_| true)
+            taken(&queue, 1, LONG, |_| true)
         });
-        assert_eq!(taken, None);
+        assert_eq!(none, None);
+    }
+
+    #[test]
+    fn closing_ends_the_wait_for_others() {
+        let queue = Queue::new(8);
+        queue.push(1).unwrap();
+        let start = Instant::now();
+        let one = scope(|scope| {
+            scope.spawn(|| {
+                sleep(SHORT);
+                queue.close();
+            });
+            taken(&queue, 3, LONG, |_| true)
+        });
+        assert_eq!(one, Some(vec![1]));
+        assert!(start.elapsed() < LONG / 2);
     }
 
     #[test]
@@ -192,5 +224,6 @@ mod tests {
         queue.abandon();
         assert_eq!(std::sync::Arc::strong_count(&item), 1);
         assert!(queue.is_closed());
+        assert_eq!(queue.push(item), Err(Refused::Closed));
     }
 }

@@ -26,14 +26,12 @@ const QUEUE: usize = 4_096;
 const BATCH_EVENTS: usize = 1_024;
 const BATCH_BYTES: usize = 8 << 20;
 
-#[derive(Debug)]
 struct Job {
     work: Work,
     reply: oneshot::Sender<Result<Answer>>,
 }
 
 /// What came of a job, and the answers that whoever gets it hands on by dropping it.
-#[derive(Debug)]
 struct Answer {
     outcome: Outcome,
     _others: Others,
@@ -42,7 +40,7 @@ struct Answer {
 /// Answers of a commit that have not been given.
 ///
 /// The writer wakes one that waits, and that one the others: from a thread of the runtime's a wake-up is no system call.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Others(Vec<(oneshot::Sender<Result<Answer>>, Outcome)>);
 
 impl Others {
@@ -87,7 +85,7 @@ impl Writer {
         let desk = Desk { log, place, standing: Arc::clone(&standing), recent };
         let thread = std::thread::Builder::new()
             .name("daybook-writer".to_owned())
-            .spawn(move || desk.run(&Until(queue).0))
+            .spawn(move || desk.run(AbandonOnDrop(queue)))
             .map_err(|error| unusable(error.into()))?;
         Ok(Self { jobs, thread: Some(thread), standing })
     }
@@ -122,10 +120,10 @@ impl Drop for Writer {
     }
 }
 
-/// Abandons the queue when the thread ends, also by a panic: whoever waits is answered, and nobody else comes to wait.
-struct Until(Arc<Queue<Job>>);
+/// The queue of a thread that may panic: whoever waits then is answered, and nobody else comes to wait.
+struct AbandonOnDrop(Arc<Queue<Job>>);
 
-impl Drop for Until {
+impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
         self.0.abandon();
     }
@@ -140,14 +138,15 @@ struct Desk {
 }
 
 impl Desk {
-    fn run(mut self, queue: &Queue<Job>) {
+    /// The queue goes first, also in a panic: nobody waits until the connection is closed.
+    fn run(mut self, queue: AbandonOnDrop) {
         let mut group = Group::default();
-        while let Some(jobs) = queue.take(group.wanted(), group.delay(), Room::default().fits()) {
+        while let Some((jobs, waited)) = queue.0.take(group.wanted(), group.delay(), Room::default().fits()) {
             let (shared, start) = (jobs.len(), Instant::now());
             if self.standing.ended().is_none() {
                 self.commit(jobs);
             }
-            group.note(shared, start.elapsed());
+            group.note(shared, waited, start.elapsed());
             if self.standing.ended().is_none() && self.log.is_due() {
                 self.checkpoint();
             }
@@ -238,5 +237,55 @@ impl Room {
             self.bytes += work.bytes();
             true
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Duration;
+
+    use event::EventId;
+
+    use super::super::commit::Line;
+    use super::*;
+
+    fn job(work: Work) -> (Job, oneshot::Receiver<Result<Answer>>) {
+        let (reply, answer) = oneshot::channel();
+        (Job { work, reply }, answer)
+    }
+
+    fn relayed() -> Work {
+        Work::Relayed { first_seq: 1, last_seq: 1, key: "key".to_owned() }
+    }
+
+    #[test]
+    fn whoever_waits_for_a_writer_that_panics_is_told() {
+        let queue = Arc::new(Queue::new(QUEUE));
+        let (taken, answer_of_taken) = job(relayed());
+        let (waiting, answer_of_waiting) = job(relayed());
+        assert!(queue.push(taken).is_ok() && queue.push(waiting).is_ok());
+        let of_thread = AbandonOnDrop(Arc::clone(&queue));
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let mut first = true;
+            let _taken = of_thread.0.take(1, Duration::ZERO, |_| std::mem::take(&mut first));
+            panic!("the writer's");
+        }));
+        assert!(panicked.is_err());
+        assert!(answer_of_taken.blocking_recv().is_err());
+        assert!(answer_of_waiting.blocking_recv().is_err());
+        assert!(matches!(queue.push(job(relayed()).0), Err(Refused::Closed)));
+    }
+
+    #[test]
+    fn a_commit_has_room_for_so_many_events_and_bytes() {
+        let line = |bytes: usize| Work::Put(vec![Line { id: EventId::from_u128(0), json: vec![b' '; bytes] }]);
+        let shared = |work: &dyn Fn() -> Work| {
+            let mut fits = Room::default().fits();
+            (0..2 * BATCH_EVENTS).take_while(|_| fits(&job(work()).0)).count()
+        };
+        assert_eq!(shared(&|| line(1)), BATCH_EVENTS);
+        // The one that goes beyond the bytes is the last.
+        assert_eq!(shared(&|| line(3 << 20)), 3);
     }
 }
