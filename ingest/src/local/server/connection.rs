@@ -189,7 +189,7 @@ impl Ground {
         tokio::spawn(async move {
             let held = place.await;
             let turn = if large { capacity.large().await } else { None };
-            // On the heap from the start: a future of many kilobytes would be copied with the task that holds it.
+            // On the heap: a future of many kilobytes would be copied with the task that holds it.
             let respond = Box::pin(async move { api.respond(received, refusal, admission).await });
             let response = match turn {
                 Some(turn) => apart(respond, turn).await,
