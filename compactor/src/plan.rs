@@ -14,10 +14,10 @@ const INFLATES_BY: u64 = 7;
 /// A group's text is never less than this, whatever the budget: a file of small row groups takes more memory for what it
 /// says of them than they do (with an eighth of this, 64 MiB became 298 MB; so they become 123).
 const LEAST_TEXT: u64 = 8 << 20;
-/// Late lines that are held are never less than this.
-const LEAST_LATE: u64 = 1 << 20;
 /// … nor is all text together ever more: places in it have 32 bits, and more would not make a run faster.
 const MOST_TEXT: u64 = 1 << 30;
+/// Late lines that are held are never less than this.
+const LEAST_LATE: u64 = 1 << 20;
 /// More threads would only wait for each other.
 const MOST_THREADS: usize = 64;
 /// What the program, its libraries and its allocator take whatever is compacted; measured, as is the next figure.
