@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 /// How many may wait is bounded. There is one who takes, and it is woken when there are as many as it waits for, not for
 /// each.
