@@ -3,8 +3,9 @@
 use event::{EventId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::member::Compressor;
 use super::retention::Removal;
-use super::{checksum, member, read, versions};
+use super::{checksum, read, versions};
 use crate::receipt::Receipt;
 use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState, Stored, Unique};
 
@@ -91,6 +92,7 @@ const COMMIT_BYTES: usize = 2 * 4_096;
 pub struct Log {
     connection: Connection,
     next_seq: i64,
+    compressor: Compressor,
     /// Bytes written since the last checkpoint, roughly.
     unmoved: usize,
 }
@@ -98,7 +100,7 @@ pub struct Log {
 impl Log {
     pub fn open(connection: Connection) -> rusqlite::Result<Self> {
         let last: i64 = connection.query_row("select coalesce(max(seq), 0) from batches", [], |row| row.get(0))?;
-        Ok(Self { connection, next_seq: last + 1, unmoved: 0 })
+        Ok(Self { connection, next_seq: last + 1, compressor: Compressor::default(), unmoved: 0 })
     }
 
     /// Does all the work in one transaction; outcomes in the order of the work.
@@ -106,7 +108,7 @@ impl Log {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut batch = Batch::new(self.next_seq);
         let outcomes = work.map(|work| apply(&transaction, &mut batch, work)).collect::<rusqlite::Result<_>>()?;
-        let written = batch.insert(&transaction)?;
+        let written = batch.insert(&transaction, &mut self.compressor)?;
         transaction.commit()?;
         self.next_seq += i64::from(batch.events > 0);
         self.unmoved += written + batch.besides + COMMIT_BYTES;
@@ -321,26 +323,33 @@ impl Batch {
     }
 
     /// Writes the batch's row; how many bytes it has.
-    fn insert(&self, transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
+    fn insert(&self, transaction: &Transaction<'_>, compressor: &mut Compressor) -> rusqlite::Result<usize> {
         if self.events == 0 {
             return Ok(0);
         }
         let member =
-            member::compress(&self.lines).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            compressor.member(&self.lines).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         transaction
             .prepare_cached("insert into batches (seq, first_id, last_id, events, member) values (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![self.seq, self.first.as_bytes(), self.last.as_bytes(), self.events, member])?;
-        // Answers whose time has come go a few at a time, on the back of a commit that happens anyway. The time is that
-        // of the requests, as for their expiry: ids run ahead of a clock that was set back.
         if let Some(now) = self.now {
-            transaction
-                .prepare_cached(
-                    "delete from kept where scope in (select scope from kept where expires_at <= ?1 limit 4)",
-                )?
-                .execute(params![now.micros()])?;
+            forget_answers(transaction, now)?;
         }
         Ok(member.len())
     }
+}
+
+/// Answers whose time has come go a few at a time, on the back of a commit that happens anyway. The time is that of the
+/// requests, as for their expiry: ids run ahead of a clock that was set back.
+fn forget_answers(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
+    // Mostly there is none, and the list that a deletion makes for itself costs more than to ask.
+    if !transaction.prepare_cached("select 1 from kept where expires_at <= ?1")?.exists(params![now.micros()])? {
+        return Ok(());
+    }
+    transaction
+        .prepare_cached("delete from kept where scope in (select scope from kept where expires_at <= ?1 limit 4)")?
+        .execute(params![now.micros()])
+        .map(|_| ())
 }
 
 impl Work {

@@ -37,26 +37,55 @@ const FIXED: [u8; HEADER - 4] = [
     0,
 ];
 
-/// Compresses lines, each of which ends with a line feed.
+/// Makes members, one after the other. Keeps what compressing works with: to make that anew would take a third of the
+/// time of a small member.
+#[derive(Debug)]
+pub struct Compressor(DeflateEncoder<Vec<u8>>);
+
+impl Default for Compressor {
+    fn default() -> Self {
+        Self(DeflateEncoder::new(Vec::new(), Compression::new(1)))
+    }
+}
+
+impl Compressor {
+    /// Compresses lines, each of which ends with a line feed.
+    ///
+    /// # Errors
+    /// They do not fit in 4 GiB.
+    pub fn member(&mut self, lines: &[u8]) -> Result<Vec<u8>> {
+        let mut member = self.deflate(lines).map_err(|error| {
+            // Whatever it has taken in belongs to no other member.
+            *self = Self::default();
+            Error::new(ErrorKind::Unavailable, "compressing a batch").with_source(error)
+        })?;
+        member.extend_from_slice(&crc32fast::hash(lines).to_le_bytes());
+        // Both sizes are modulo 2^32 by the format; batches are bounded far below it.
+        let inflated = u32::try_from(lines.len() & 0xffff_ffff).unwrap_or(u32::MAX);
+        member.extend_from_slice(&inflated.to_le_bytes());
+        let size = u32::try_from(member.len())
+            .map_err(|error| Error::new(ErrorKind::Unavailable, "a batch over 4 GiB").with_source(error))?;
+        member[HEADER - 4..HEADER].copy_from_slice(&size.to_le_bytes());
+        Ok(member)
+    }
+
+    /// The header, without the size, and the deflated lines.
+    fn deflate(&mut self, lines: &[u8]) -> std::io::Result<Vec<u8>> {
+        let out = self.0.get_mut();
+        out.reserve(HEADER + lines.len() / 3);
+        out.extend_from_slice(&FIXED);
+        out.extend_from_slice(&[0; 4]);
+        self.0.write_all(lines)?;
+        self.0.reset(Vec::new())
+    }
+}
+
+/// Compresses lines, each of which ends with a line feed, on its own.
 ///
 /// # Errors
 /// They do not fit in 4 GiB.
 pub fn compress(lines: &[u8]) -> Result<Vec<u8>> {
-    let failed = |error: std::io::Error| Error::new(ErrorKind::Unavailable, "compressing a batch").with_source(error);
-    let mut out = Vec::with_capacity(HEADER + lines.len() / 3);
-    out.extend_from_slice(&FIXED);
-    out.extend_from_slice(&[0; 4]);
-    let mut encoder = DeflateEncoder::new(out, Compression::new(1));
-    encoder.write_all(lines).map_err(failed)?;
-    let mut out = encoder.finish().map_err(failed)?;
-    out.extend_from_slice(&crc32fast::hash(lines).to_le_bytes());
-    // Both sizes are modulo 2^32 by the format; batches are bounded far below it.
-    let inflated = u32::try_from(lines.len() & 0xffff_ffff).unwrap_or(u32::MAX);
-    out.extend_from_slice(&inflated.to_le_bytes());
-    let size = u32::try_from(out.len())
-        .map_err(|error| Error::new(ErrorKind::Unavailable, "a batch over 4 GiB").with_source(error))?;
-    out[HEADER - 4..HEADER].copy_from_slice(&size.to_le_bytes());
-    Ok(out)
+    Compressor::default().member(lines)
 }
 
 /// Whether a member's header is the one that [`compress`] makes. No checksum of gzip's covers it.
@@ -86,6 +115,18 @@ mod tests {
             assert_eq!(size as usize, member.len());
         }
         assert_eq!(inflate(&[a, b].concat()).unwrap(), b"{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");
+    }
+
+    #[test]
+    fn each_of_a_compressors_members_stands_on_its_own() {
+        let mut compressor = Compressor::default();
+        let long = (0..4_000).flat_map(|number| format!("{{\"number\":{number}}}\n").into_bytes()).collect::<Vec<_>>();
+        for lines in [b"{\"a\":1}\n".as_slice(), &long, b"{\"a\":1}\n", b"", &long] {
+            let member = compressor.member(lines).unwrap();
+            assert_eq!(member, compress(lines).unwrap());
+            assert!(is_own(&member));
+            assert_eq!(inflate(&member).unwrap(), lines);
+        }
     }
 
     #[test]
