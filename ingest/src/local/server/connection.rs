@@ -62,7 +62,7 @@ where
     let guard = Guard::new(stream, Arc::clone(&ground.api), Arc::clone(&ground.capacity), Arc::clone(&handover));
     let service = service_fn(|request| {
         let request = ground.take(&handover, request);
-        async move { Ok::<_, Infallible>(request.answer().await) }
+        in_place(|| async move { Ok::<_, Infallible>(request.answer().await) })
     });
     // The guard has the clock, and a head comes from it whole: hyper needs none.
     let connection = Builder::new()
@@ -189,8 +189,7 @@ impl Ground {
         tokio::spawn(async move {
             let held = place.await;
             let turn = if large { capacity.large().await } else { None };
-            // On the heap: a future of many kilobytes would be copied with the task that holds it.
-            let respond = Box::pin(async move { api.respond(received, refusal, admission).await });
+            let respond = in_place(|| async move { api.respond(received, refusal, admission).await });
             let response = match turn {
                 Some(turn) => apart(respond, turn).await,
                 None => respond.await,
@@ -210,6 +209,13 @@ impl Ground {
             refusal.unwrap_or_else(|| Problem::overloaded("The server has more to refuse than it can record."));
         Handling::Done(Response::unrecorded(&problem, "", ""))
     }
+}
+
+/// Makes a future on the heap, where it stays: one of many kilobytes would be copied with whatever holds it. `Box::pin`
+/// makes it on the stack first, and copies it once.
+#[inline]
+fn in_place<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::into_pin(Box::write(Box::new_uninit(), make()))
 }
 
 /// Does the first stretch of the work, up to where it waits for something, on a thread of its own, and the rest as usual.
