@@ -151,6 +151,25 @@ fn start_under_a_fault(data: &Path, address: SocketAddr, random: &mut Random) {
 }
 
 #[test]
+fn a_commit_asks_for_no_times_of_its_log() {
+    if !strace::is_there("what a commit asks of its files") {
+        return;
+    }
+    let place = Place::new();
+    let (data, calls) = (place.data(), place.beside("calls"));
+    let server = Server::start(&data, &[]);
+    let mut client = server.client();
+    client.post("/tasks", r#"{"task":"Water the plants"}"#).expect(201);
+    let strace = Strace::watch(server.pid(), "trace=%%stat", &data.join("store.db-wal"), &calls);
+    (0..3).for_each(|_| drop(client.post("/tasks", r#"{"task":"Water the plants"}"#).expect(201)));
+    drop(strace);
+    let calls = std::fs::read_to_string(calls).unwrap();
+    // Whoever does makes the next commit's sync write the log's inode as well.
+    assert!(calls.lines().count() >= 3, "{calls}");
+    assert!(calls.lines().all(|call| call.contains(", STATX_INO, ")), "{calls}");
+}
+
+#[test]
 fn a_first_start_that_fails_anywhere_leaves_a_folder_that_starts() {
     if !strace::is_there("first starts under faults") {
         return;

@@ -1,4 +1,4 @@
-//! strace makes system calls of a running server fail.
+//! strace makes system calls of a running server fail, or writes them down.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
@@ -56,10 +56,21 @@ pub struct Strace {
 }
 
 impl Strace {
-    /// Attaches to all threads of a process.
+    /// Attaches to all threads of a process, and makes calls fail.
     pub fn attach(pid: u32, injection: &Injection<'_>) -> Self {
+        Self::attach_with(pid, &injection.arguments())
+    }
+
+    /// Attaches to all threads of a process, and writes down its calls of a class about a file.
+    pub fn watch(pid: u32, class: &str, path: &Path, into: &Path) -> Self {
+        let mut arguments: Vec<OsString> = ["-I2", "-f", "-e", class, "-P"].map(OsString::from).into();
+        arguments.extend([path.into(), "-o".into(), into.into()]);
+        Self::attach_with(pid, &arguments)
+    }
+
+    fn attach_with(pid: u32, arguments: &[OsString]) -> Self {
         let mut command = Command::new("strace");
-        command.args(injection.arguments()).args(["-p", &pid.to_string()]);
+        command.args(arguments).args(["-p", &pid.to_string()]);
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let err = child.stderr.take().unwrap();
         let (send, attached) = mpsc::channel();
