@@ -211,8 +211,8 @@ impl Ground {
     }
 }
 
-/// Makes a future on the heap, where it stays: one of many kilobytes would be copied with whatever holds it. `Box::pin`
-/// makes it on the stack first, and copies it once.
+/// Makes a future on the heap: one of many kilobytes would be copied with whatever holds it. There is room for it before
+/// it is made, so that optimised code makes it there; `Box::pin` has to copy it from the stack.
 #[inline]
 fn in_place<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
     Box::into_pin(Box::write(Box::new_uninit(), make()))

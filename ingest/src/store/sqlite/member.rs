@@ -37,8 +37,8 @@ const FIXED: [u8; HEADER - 4] = [
     0,
 ];
 
-/// Makes members, one after the other. Keeps what compressing works with: a quarter of a megabyte, which would be
-/// allocated and cleared for each.
+/// Makes members, one after the other. Keeps what compressing works with: 0.4 MB, which would be allocated for
+/// each, and most of it cleared.
 #[derive(Debug)]
 pub struct Compressor(DeflateEncoder<Vec<u8>>);
 

@@ -40,7 +40,8 @@ fn wal(database: &Path) -> PathBuf {
 }
 
 /// Device and inode, and nothing else: who asks for the time of a file's last change makes Linux (from 6.13 on) write down
-/// the exact time of the next one, so that each sync of the log has the log's inode to write, too (ADR 0016).
+/// the exact time of the next one; each sync of the log then writes the log's inode, too, where no journal puts that off
+/// (ADR 0016).
 #[cfg(target_os = "linux")]
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
