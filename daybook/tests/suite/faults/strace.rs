@@ -63,7 +63,8 @@ impl Strace {
 
     /// Attaches to all threads of a process, and writes down its calls of a class about a file.
     pub fn watch(pid: u32, class: &str, path: &Path, into: &Path) -> Self {
-        let mut arguments: Vec<OsString> = ["-I2", "-f", "-e", class, "-P"].map(OsString::from).into();
+        let mut arguments: Vec<OsString> =
+            ["-I2", "-f", "-e", &format!("trace={class}"), "-P"].map(OsString::from).into();
         arguments.extend([path.into(), "-o".into(), into.into()]);
         Self::attach_with(pid, &arguments)
     }
