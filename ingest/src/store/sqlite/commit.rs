@@ -3,6 +3,7 @@
 use event::{EventId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::batch::Batch;
 use super::member::Compressor;
 use super::retention::Removal;
 use super::{checksum, read, versions};
@@ -103,16 +104,11 @@ impl Log {
         Ok(Self { connection, next_seq: last + 1, compressor: Compressor::default(), unmoved: 0 })
     }
 
-    /// Does all the work in one transaction; outcomes in the order of the work.
-    pub fn commit<'a>(&mut self, work: impl Iterator<Item = &'a Work>) -> rusqlite::Result<Vec<Outcome>> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut batch = Batch::new(self.next_seq);
-        let outcomes = work.map(|work| apply(&transaction, &mut batch, work)).collect::<rusqlite::Result<_>>()?;
-        let written = batch.insert(&transaction, &mut self.compressor)?;
-        transaction.commit()?;
-        self.next_seq += i64::from(batch.events > 0);
-        self.unmoved += written + batch.besides + COMMIT_BYTES;
-        Ok(outcomes)
+    /// Begins a commit.
+    pub fn begin(&mut self) -> rusqlite::Result<Commit<'_>> {
+        let Self { connection, next_seq, compressor, unmoved } = self;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok(Commit { transaction, batch: Batch::new(*next_seq, compressor), next_seq, unmoved })
     }
 
     /// Whether the write-ahead log has grown enough to be moved into the database.
@@ -135,20 +131,42 @@ impl Log {
     }
 }
 
-/// The lines of the commit under way.
-struct Batch {
-    seq: i64,
-    lines: Vec<u8>,
-    events: i64,
-    first: EventId,
-    last: EventId,
-    /// Bytes written besides the lines, roughly.
-    besides: usize,
-    /// The latest time at which one of its changes was received.
-    now: Option<Timestamp>,
+/// A commit under way: one transaction. Nothing of it is there, and nobody else sees it, until it is finished; dropped
+/// before that it never was.
+pub struct Commit<'log> {
+    transaction: Transaction<'log>,
+    batch: Batch<'log>,
+    next_seq: &'log mut i64,
+    unmoved: &'log mut usize,
 }
 
-fn apply(transaction: &Transaction<'_>, batch: &mut Batch, work: &Work) -> rusqlite::Result<Outcome> {
+impl Commit<'_> {
+    /// Does all of this work after what was done before; adds what came of it, in the order of the work.
+    pub fn apply<'a>(
+        &mut self,
+        work: impl Iterator<Item = &'a Work>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> rusqlite::Result<()> {
+        for work in work {
+            outcomes.push(apply(&self.transaction, &mut self.batch, work)?);
+        }
+        self.batch.compress()
+    }
+
+    /// Makes it durable.
+    pub fn finish(mut self) -> rusqlite::Result<()> {
+        let written = self.batch.insert(&self.transaction)?;
+        if let Some(now) = self.batch.now {
+            forget_answers(&self.transaction, now)?;
+        }
+        self.transaction.commit()?;
+        *self.next_seq += i64::from(self.batch.events > 0);
+        *self.unmoved += written + self.batch.besides + COMMIT_BYTES;
+        Ok(())
+    }
+}
+
+fn apply(transaction: &Transaction<'_>, batch: &mut Batch<'_>, work: &Work) -> rusqlite::Result<Outcome> {
     match work {
         Work::Append(change) => append(transaction, batch, change).map(Outcome::Appended),
         Work::Put(lines) => {
@@ -171,7 +189,7 @@ fn apply(transaction: &Transaction<'_>, batch: &mut Batch, work: &Work) -> rusql
 }
 
 /// One change: checks what it expects, writes its rows, adds its line (I4, I5).
-fn append(transaction: &Transaction<'_>, batch: &mut Batch, change: &Change) -> rusqlite::Result<Appended> {
+fn append(transaction: &Transaction<'_>, batch: &mut Batch<'_>, change: &Change) -> rusqlite::Result<Appended> {
     batch.now = batch.now.max(Some(change.received_at));
     batch.besides += if change.state.is_some() { CHANGE_BYTES } else { SUBMISSION_BYTES };
     if let Some(known) = known_answer(transaction, change)? {
@@ -207,7 +225,7 @@ fn known_answer(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Res
 
 fn append_state(
     transaction: &Transaction<'_>,
-    batch: &mut Batch,
+    batch: &mut Batch<'_>,
     change: &Change,
     new: &NewState,
 ) -> rusqlite::Result<Appended> {
@@ -231,7 +249,7 @@ fn append_state(
 /// was.
 fn write_state(
     transaction: &Transaction<'_>,
-    batch: &Batch,
+    batch: &Batch<'_>,
     change: &Change,
     new: &NewState,
 ) -> rusqlite::Result<bool> {
@@ -282,7 +300,11 @@ fn overtaken(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result
     })
 }
 
-fn append_submission(transaction: &Transaction<'_>, batch: &mut Batch, change: &Change) -> rusqlite::Result<Appended> {
+fn append_submission(
+    transaction: &Transaction<'_>,
+    batch: &mut Batch<'_>,
+    change: &Change,
+) -> rusqlite::Result<Appended> {
     let added = transaction
         .prepare_cached(
             "insert or ignore into submissions (tenant, user_id, id, seq, place) values (?1, ?2, ?3, ?4, ?5)",
@@ -298,45 +320,6 @@ fn append_submission(transaction: &Transaction<'_>, batch: &mut Batch, change: &
         batch.push(&change.line);
     }
     Ok(Appended::Done(Receipt::new(change.line.id)))
-}
-
-impl Batch {
-    fn new(seq: i64) -> Self {
-        Self {
-            seq,
-            lines: Vec::new(),
-            events: 0,
-            first: EventId::from_u128(u128::MAX),
-            last: EventId::from_u128(0),
-            besides: 0,
-            now: None,
-        }
-    }
-
-    /// Adds a line; its place is how many there were.
-    fn push(&mut self, line: &Line) {
-        self.lines.extend_from_slice(&line.json);
-        self.lines.push(b'\n');
-        self.first = self.first.min(line.id);
-        self.last = self.last.max(line.id);
-        self.events += 1;
-    }
-
-    /// Writes the batch's row; how many bytes it has.
-    fn insert(&self, transaction: &Transaction<'_>, compressor: &mut Compressor) -> rusqlite::Result<usize> {
-        if self.events == 0 {
-            return Ok(0);
-        }
-        let member =
-            compressor.member(&self.lines).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        transaction
-            .prepare_cached("insert into batches (seq, first_id, last_id, events, member) values (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![self.seq, self.first.as_bytes(), self.last.as_bytes(), self.events, member])?;
-        if let Some(now) = self.now {
-            forget_answers(transaction, now)?;
-        }
-        Ok(member.len())
-    }
 }
 
 /// Answers whose time has come go a few at a time, on the back of a commit that happens anyway. The time is that of the

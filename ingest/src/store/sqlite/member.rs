@@ -37,31 +37,46 @@ const FIXED: [u8; HEADER - 4] = [
     0,
 ];
 
-/// Makes members, one after the other. Keeps what compressing works with: 0.4 MB, which would be allocated for
-/// each, and most of it cleared.
+/// Makes members, one after the other, of lines that come in parts. Keeps what compressing works with: 0.4 MB, which would
+/// be allocated for each, and most of it cleared.
 #[derive(Debug)]
-pub struct Compressor(DeflateEncoder<Vec<u8>>);
+pub struct Compressor {
+    /// Has written the header, but for the size, once it has taken anything in.
+    encoder: DeflateEncoder<Vec<u8>>,
+    checksum: crc32fast::Hasher,
+    inflated: usize,
+}
 
 impl Default for Compressor {
     fn default() -> Self {
-        Self(DeflateEncoder::new(Vec::new(), Compression::new(1)))
+        let encoder = DeflateEncoder::new(Vec::new(), Compression::new(1));
+        Self { encoder, checksum: crc32fast::Hasher::new(), inflated: 0 }
     }
 }
 
 impl Compressor {
-    /// Compresses lines, each of which ends with a line feed.
+    /// Takes in more lines of the member under way, each of which ends with a line feed.
     ///
     /// # Errors
-    /// They do not fit in 4 GiB.
-    pub fn member(&mut self, lines: &[u8]) -> Result<Vec<u8>> {
-        let mut member = self.deflate(lines).map_err(|error| {
-            // Whatever it has taken in belongs to no other member.
-            *self = Self::default();
-            Error::new(ErrorKind::Unavailable, "compressing a batch").with_source(error)
-        })?;
-        member.extend_from_slice(&crc32fast::hash(lines).to_le_bytes());
+    /// The encoder's; what was taken in is forgotten.
+    pub fn take(&mut self, lines: &[u8]) -> Result<()> {
+        self.begin();
+        self.checksum.update(lines);
+        self.inflated += lines.len();
+        let taken = self.encoder.write_all(lines);
+        taken.map_err(|error| self.failed(error))
+    }
+
+    /// The member of all that was taken in.
+    ///
+    /// # Errors
+    /// It does not fit in 4 GiB; what was taken in is forgotten.
+    pub fn finish(&mut self) -> Result<Vec<u8>> {
+        self.begin();
+        let mut member = self.encoder.reset(Vec::new()).map_err(|error| self.failed(error))?;
+        member.extend_from_slice(&std::mem::take(&mut self.checksum).finalize().to_le_bytes());
         // Both sizes are modulo 2^32 by the format; batches are bounded far below it.
-        let inflated = u32::try_from(lines.len() & 0xffff_ffff).unwrap_or(u32::MAX);
+        let inflated = u32::try_from(std::mem::take(&mut self.inflated) & 0xffff_ffff).unwrap_or(u32::MAX);
         member.extend_from_slice(&inflated.to_le_bytes());
         let size = u32::try_from(member.len())
             .map_err(|error| Error::new(ErrorKind::Unavailable, "a batch over 4 GiB").with_source(error))?;
@@ -69,14 +84,24 @@ impl Compressor {
         Ok(member)
     }
 
-    /// The header, without the size, and the deflated lines.
-    fn deflate(&mut self, lines: &[u8]) -> std::io::Result<Vec<u8>> {
-        let out = self.0.get_mut();
-        out.reserve(HEADER + lines.len() / 3);
-        out.extend_from_slice(&FIXED);
-        out.extend_from_slice(&[0; 4]);
-        self.0.write_all(lines)?;
-        self.0.reset(Vec::new())
+    /// Forgets what it has taken in.
+    pub fn clear(&mut self) {
+        if !self.encoder.get_ref().is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    fn begin(&mut self) {
+        let out = self.encoder.get_mut();
+        if out.is_empty() {
+            out.extend_from_slice(&FIXED);
+            out.extend_from_slice(&[0; 4]);
+        }
+    }
+
+    fn failed(&mut self, error: std::io::Error) -> Error {
+        self.clear();
+        Error::new(ErrorKind::Unavailable, "compressing a batch").with_source(error)
     }
 }
 
@@ -85,7 +110,9 @@ impl Compressor {
 /// # Errors
 /// They do not fit in 4 GiB.
 pub fn compress(lines: &[u8]) -> Result<Vec<u8>> {
-    Compressor::default().member(lines)
+    let mut compressor = Compressor::default();
+    compressor.take(lines)?;
+    compressor.finish()
 }
 
 /// Whether a member's header is the one that [`compress`] makes. No checksum of gzip's covers it.
@@ -122,11 +149,27 @@ mod tests {
         let mut compressor = Compressor::default();
         let long = (0..4_000).flat_map(|number| format!("{{\"number\":{number}}}\n").into_bytes()).collect::<Vec<_>>();
         for lines in [b"{\"a\":1}\n".as_slice(), &long, b"{\"a\":1}\n", b"", &long] {
-            let member = compressor.member(lines).unwrap();
+            compressor.take(lines).unwrap();
+            let member = compressor.finish().unwrap();
             assert_eq!(member, compress(lines).unwrap());
             assert!(is_own(&member));
             assert_eq!(inflate(&member).unwrap(), lines);
         }
+    }
+
+    #[test]
+    fn lines_come_in_parts_and_are_forgotten_if_need_be() {
+        let mut compressor = Compressor::default();
+        let lines = b"{\"number\":1}\n".repeat(4_000);
+        for part in [1, 100, 40_000] {
+            compressor.take(b"{\"nobody's\":true}\n").unwrap();
+            compressor.clear();
+            lines.chunks(part).for_each(|lines| compressor.take(lines).unwrap());
+            let member = compressor.finish().unwrap();
+            assert!(is_own(&member));
+            assert_eq!(inflate(&member).unwrap(), lines);
+        }
+        assert_eq!(inflate(&compressor.finish().unwrap()).unwrap(), b"");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Both ports on one machine: a SQLite database whose log is one gzip member per commit.
 
+mod batch;
 mod checksum;
 mod commit;
 mod fault;
+mod gather;
 mod group;
 mod member;
 mod name;

@@ -5,8 +5,6 @@ use std::fmt;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 /// How many may wait is bounded. There is one who takes, and it is woken when there are as many as it waits for, not for
 /// each.
 pub struct Queue<T> {
@@ -64,28 +62,30 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Waits for the first; then until there are `wanted` of them, whether they fit or not, but not longer than `delay`.
-    /// Takes them from the front, the first and as many after it as `fits` agrees to, and says how long it waited for
-    /// others than the first; nothing once the queue is closed and empty.
-    pub fn take(&self, wanted: usize, delay: Duration, mut fits: impl FnMut(&T) -> bool) -> Option<(Vec<T>, Duration)> {
+    /// Waits until there are `wanted` of them, whether they fit or not, but not longer than `limit`, if there is one. Takes
+    /// those from the front that `fits` agrees to, as far as the first that it does not; nothing once the queue is closed
+    /// and empty.
+    pub fn take(&self, wanted: usize, limit: Option<Duration>, mut fits: impl FnMut(&T) -> bool) -> Option<Vec<T>> {
         let mut inner = self.lock();
-        inner.wanted = Some(1);
-        let lacks = |inner: &Inner<T>, wanted| inner.waiting.len() < wanted && !inner.closed;
-        inner = self.enough.wait_while(inner, |inner| lacks(inner, 1)).unwrap_or_else(PoisonError::into_inner);
-        let mut waited = Duration::ZERO;
-        if lacks(&inner, wanted) {
-            let start = Instant::now();
+        let lacks = |inner: &mut Inner<T>| inner.waiting.len() < wanted && !inner.closed;
+        if lacks(&mut inner) {
             inner.wanted = Some(wanted);
-            let woken = self.enough.wait_timeout_while(inner, delay, |inner| lacks(inner, wanted));
-            inner = woken.unwrap_or_else(PoisonError::into_inner).0;
-            waited = start.elapsed();
+            inner = match limit {
+                None => self.enough.wait_while(inner, lacks).unwrap_or_else(PoisonError::into_inner),
+                Some(limit) => {
+                    self.enough.wait_timeout_while(inner, limit, lacks).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+            inner.wanted = None;
         }
-        inner.wanted = None;
+        if inner.closed && inner.waiting.is_empty() {
+            return None;
+        }
         let mut taken = Vec::with_capacity(inner.waiting.len());
-        while let Some(item) = inner.waiting.pop_front_if(|item| fits(item) || taken.is_empty()) {
+        while let Some(item) = inner.waiting.pop_front_if(|item| fits(item)) {
             taken.push(item);
         }
-        (!taken.is_empty()).then_some((taken, waited))
+        Some(taken)
     }
 
     /// Takes nothing more in; what waits can still be taken.
@@ -118,61 +118,60 @@ impl<T> Queue<T> {
 mod tests {
     use std::thread::{scope, sleep};
 
+    use tokio::time::Instant;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(20);
     const SHORT: Duration = Duration::from_millis(20);
 
-    fn taken(queue: &Queue<u8>, wanted: usize, delay: Duration, fits: impl FnMut(&u8) -> bool) -> Option<Vec<u8>> {
-        queue.take(wanted, delay, fits).map(|(taken, _)| taken)
-    }
-
     #[test]
-    fn one_that_waits_alone_is_taken_at_once() {
+    fn what_waits_is_taken_at_once() {
         let queue = Queue::new(4);
-        queue.push(1).unwrap();
+        (1..=2).for_each(|item| queue.push(item).unwrap());
         let start = Instant::now();
-        assert_eq!(queue.take(1, LONG, |_| true), Some((vec![1], Duration::ZERO)));
+        assert_eq!(queue.take(1, None, |_| true), Some(vec![1, 2]));
+        assert_eq!(queue.take(0, Some(LONG), |_| true), Some(Vec::new()));
         assert!(start.elapsed() < LONG / 2);
     }
 
     #[test]
     fn the_wait_ends_when_as_many_as_are_wanted_are_there() {
         let queue = Queue::new(8);
-        let start = Instant::now();
-        let taken = scope(|scope| {
-            scope.spawn(|| {
-                for item in 0..4 {
-                    sleep(SHORT);
-                    queue.push(item).unwrap();
-                }
+        for limit in [None, Some(LONG)] {
+            let start = Instant::now();
+            let taken = scope(|scope| {
+                scope.spawn(|| {
+                    for item in 0..3 {
+                        sleep(SHORT);
+                        queue.push(item).unwrap();
+                    }
+                });
+                queue.take(3, limit, |_| true)
             });
-            queue.take(3, LONG, |_| true)
-        });
-        let (taken, waited) = taken.unwrap();
-        assert_eq!(taken[..3], [0, 1, 2]);
-        assert!(waited > Duration::ZERO && waited <= start.elapsed());
-        assert!(start.elapsed() < LONG / 2);
+            assert_eq!(taken, Some(vec![0, 1, 2]));
+            assert!(start.elapsed() < LONG / 2);
+        }
     }
 
     #[test]
-    fn nobody_waits_longer_than_the_delay_for_others() {
+    fn nobody_waits_longer_than_the_limit() {
         let queue = Queue::new(8);
         queue.push(1).unwrap();
-        let start = Instant::now();
-        let (taken, waited) = queue.take(3, SHORT, |_| true).unwrap();
-        assert_eq!(taken, [1]);
-        assert!(waited >= SHORT && start.elapsed() < LONG / 2);
+        for found in [vec![1], Vec::new()] {
+            let start = Instant::now();
+            assert_eq!(queue.take(3, Some(SHORT), |_| true), Some(found));
+            assert!(start.elapsed() >= SHORT && start.elapsed() < LONG / 2);
+        }
     }
 
     #[test]
     fn one_that_does_not_fit_is_the_first_of_the_next() {
         let queue = Queue::new(8);
         (1..=4).for_each(|item| queue.push(item).unwrap());
-        assert_eq!(taken(&queue, 1, SHORT, |item| *item < 3), Some(vec![1, 2]));
-        // The first is taken whatever it is: nothing stands in the way for ever.
-        assert_eq!(taken(&queue, 1, SHORT, |item| *item < 3), Some(vec![3]));
-        assert_eq!(taken(&queue, 1, SHORT, |_| true), Some(vec![4]));
+        assert_eq!(queue.take(1, None, |item| *item != 3), Some(vec![1, 2]));
+        assert_eq!(queue.take(1, None, |item| *item != 3), Some(Vec::new()));
+        assert_eq!(queue.take(1, None, |_| true), Some(vec![3, 4]));
     }
 
     #[test]
@@ -184,38 +183,27 @@ mod tests {
         queue.close();
         assert_eq!(queue.push(3), Err(Refused::Closed));
         let start = Instant::now();
-        assert_eq!(taken(&queue, 8, LONG, |_| true), Some(vec![1, 2]));
-        assert_eq!(taken(&queue, 8, LONG, |_| true), None);
+        assert_eq!(queue.take(8, Some(LONG), |_| true), Some(vec![1, 2]));
+        assert_eq!(queue.take(8, Some(LONG), |_| true), None);
         assert!(start.elapsed() < LONG / 2, "a closed queue has nothing to wait for");
     }
 
     #[test]
-    fn closing_wakes_the_one_who_waits() {
-        let queue = Queue::<u8>::new(2);
-        let none = scope(|scope| {
-            scope.spawn(|| {
-                sleep(SHORT);
-                queue.close();
+    fn closing_ends_every_wait() {
+        for (limit, waiting) in [(None, None), (Some(LONG), Some(1))] {
+            let queue = Queue::<u8>::new(8);
+            waiting.into_iter().for_each(|item| queue.push(item).unwrap());
+            let start = Instant::now();
+            let taken = scope(|scope| {
+                scope.spawn(|| {
+                    sleep(SHORT);
+                    queue.close();
+                });
+                queue.take(3, limit, |_| true)
             });
-            taken(&queue, 1, LONG, |_| true)
-        });
-        assert_eq!(none, None);
-    }
-
-    #[test]
-    fn closing_ends_the_wait_for_others() {
-        let queue = Queue::new(8);
-        queue.push(1).unwrap();
-        let start = Instant::now();
-        let one = scope(|scope| {
-            scope.spawn(|| {
-                sleep(SHORT);
-                queue.close();
-            });
-            taken(&queue, 3, LONG, |_| true)
-        });
-        assert_eq!(one, Some(vec![1]));
-        assert!(start.elapsed() < LONG / 2);
+            assert_eq!(taken, waiting.map(|item| vec![item]));
+            assert!(start.elapsed() < LONG / 2);
+        }
     }
 
     #[test]

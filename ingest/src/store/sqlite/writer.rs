@@ -12,27 +12,27 @@ use tokio::time::Instant;
 
 use super::commit::{Log, Outcome, Work};
 use super::fault::Fault;
+use super::gather::Gathering;
 use super::group::Group;
 use super::place::Place;
 use super::queue::{Queue, Refused};
-use super::read::LONGEST_REQUEST;
 use super::recent::Recent;
 use super::standing::Standing;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Most jobs that wait for the writer; one more is refused as unavailable.
 const QUEUE: usize = 4_096;
-/// Most lines, and bytes of lines, in one commit.
-const BATCH_EVENTS: usize = 1_024;
-const BATCH_BYTES: usize = 8 << 20;
 
-struct Job {
-    work: Work,
-    reply: oneshot::Sender<Result<Answer>>,
+/// Work, and who waits for it.
+#[derive(Debug)]
+pub struct Job {
+    pub work: Work,
+    pub reply: oneshot::Sender<Result<Answer>>,
 }
 
 /// What came of a job, and the answers that whoever gets it hands on by dropping it.
-struct Answer {
+#[derive(Debug)]
+pub struct Answer {
     outcome: Outcome,
     _others: Others,
 }
@@ -40,7 +40,7 @@ struct Answer {
 /// Answers of a commit that have not been given.
 ///
 /// The writer wakes one that waits, and that one the others: from a thread of the runtime's a wake-up is no system call.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Others(Vec<(oneshot::Sender<Result<Answer>>, Outcome)>);
 
 impl Others {
@@ -141,12 +141,15 @@ impl Desk {
     /// The queue goes first, also in a panic: nobody waits until the connection is closed.
     fn run(mut self, queue: AbandonOnDrop) {
         let mut group = Group::default();
-        while let Some((jobs, waited)) = queue.0.take(group.wanted(), group.delay(), Room::default().fits()) {
-            let (shared, start) = (jobs.len(), Instant::now());
+        loop {
+            let mut gathering = Gathering::new(&queue.0, &group);
+            let Some(jobs) = gathering.first() else { return };
+            let start = Instant::now();
             if self.standing.ended().is_none() {
-                self.commit(jobs);
+                self.commit(jobs, || gathering.others());
             }
-            group.note(shared, waited, start.elapsed());
+            let waited = gathering.waited();
+            group.note(gathering.taken(), waited, start.elapsed().saturating_sub(waited));
             if self.standing.ended().is_none() && self.log.is_due() {
                 self.checkpoint();
             }
@@ -159,9 +162,10 @@ impl Desk {
         }
     }
 
-    /// Commits the jobs and answers them. Ends the store's standing if it is not known whether they were committed.
-    fn commit(&mut self, jobs: Vec<Job>) {
-        let error = match self.log.commit(jobs.iter().map(|job| &job.work)) {
+    /// Commits the jobs, and `more` that come while that is under way, and answers them. Ends the store's standing if it is
+    /// not known whether they were committed.
+    fn commit(&mut self, mut jobs: Vec<Job>, more: impl FnMut() -> Vec<Job>) {
+        let error = match share(&mut self.log, &mut jobs, more) {
             Ok(outcomes) => return self.acknowledge(jobs, outcomes),
             Err(error) => error,
         };
@@ -172,7 +176,7 @@ impl Desk {
             Fault::Work | Fault::Damage if !alone => {
                 // One of them spoils it for all: each on its own, so that only that one has to go without.
                 return jobs.into_iter().for_each(|job| match self.standing.ended() {
-                    None => self.commit(vec![job]),
+                    None => self.commit(vec![job], Vec::new),
                     Some(_) => drop(job),
                 });
             }
@@ -212,42 +216,22 @@ impl Desk {
     }
 }
 
-/// The room that a commit has for jobs.
-#[derive(Debug, Default)]
-struct Room {
-    start: Option<u128>,
-    events: usize,
-    bytes: usize,
-}
-
-impl Room {
-    /// Says of one job after the other whether it may share the commit.
-    fn fits(mut self) -> impl FnMut(&Job) -> bool {
-        move |Job { work, .. }| {
-            // A submission is looked for in batches whose ids are near its own: a clock that leaps begins a new one.
-            let leaps = |(own, start): (u128, u128)| own.abs_diff(start) > LONGEST_REQUEST / 2;
-            if self.events >= BATCH_EVENTS
-                || self.bytes >= BATCH_BYTES
-                || work.millis().zip(self.start).is_some_and(leaps)
-            {
-                return false;
-            }
-            self.start = self.start.or(work.millis());
-            self.events += work.events();
-            self.bytes += work.bytes();
-            true
-        }
+/// One commit of the jobs, and of `more` until there are none; what came of each.
+fn share(log: &mut Log, jobs: &mut Vec<Job>, mut more: impl FnMut() -> Vec<Job>) -> rusqlite::Result<Vec<Outcome>> {
+    let mut commit = log.begin()?;
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    while outcomes.len() < jobs.len() {
+        commit.apply(jobs[outcomes.len()..].iter().map(|job| &job.work), &mut outcomes)?;
+        jobs.append(&mut more());
     }
+    commit.finish()?;
+    Ok(outcomes)
 }
 
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::time::Duration;
 
-    use event::EventId;
-
-    use super::super::commit::Line;
     use super::*;
 
     fn job(work: Work) -> (Job, oneshot::Receiver<Result<Answer>>) {
@@ -268,24 +252,12 @@ mod tests {
         let of_thread = AbandonOnDrop(Arc::clone(&queue));
         let panicked = catch_unwind(AssertUnwindSafe(move || {
             let mut first = true;
-            let _taken = of_thread.0.take(1, Duration::ZERO, |_| std::mem::take(&mut first));
+            let _taken = of_thread.0.take(1, None, |_| std::mem::take(&mut first));
             panic!("the writer's");
         }));
         assert!(panicked.is_err());
         assert!(answer_of_taken.blocking_recv().is_err());
         assert!(answer_of_waiting.blocking_recv().is_err());
         assert!(matches!(queue.push(job(relayed()).0), Err(Refused::Closed)));
-    }
-
-    #[test]
-    fn a_commit_has_room_for_so_many_events_and_bytes() {
-        let line = |bytes: usize| Work::Put(vec![Line { id: EventId::from_u128(0), json: vec![b' '; bytes] }]);
-        let shared = |work: &dyn Fn() -> Work| {
-            let mut fits = Room::default().fits();
-            (0..2 * BATCH_EVENTS).take_while(|_| fits(&job(work()).0)).count()
-        };
-        assert_eq!(shared(&|| line(1)), BATCH_EVENTS);
-        // The one that goes beyond the bytes is the last.
-        assert_eq!(shared(&|| line(3 << 20)), 3);
     }
 }
