@@ -51,8 +51,11 @@ impl<'log> Batch<'log> {
 
     /// Compresses what was added.
     pub fn compress(&mut self) -> rusqlite::Result<()> {
-        self.compressor.take(&self.lines).map_err(failed)?;
-        self.lines.clear();
+        // Not even a header of a batch that never has a line: a member that was begun is one to be forgotten.
+        if !self.lines.is_empty() {
+            self.compressor.take(&self.lines).map_err(failed)?;
+            self.lines.clear();
+        }
         Ok(())
     }
 
