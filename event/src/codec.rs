@@ -17,6 +17,9 @@ use crate::time::Timestamp;
 /// The `schema_version` that this code writes.
 pub const SCHEMA_VERSION: i32 = 1;
 
+/// The field that holds the hash of all others.
+pub(crate) const HASH: &str = "event_hash";
+
 /// Why a line is not an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodecError {
@@ -194,12 +197,12 @@ impl Event {
 
     /// Writes the event as one line, without a line feed.
     pub fn to_line(&self) -> Vec<u8> {
-        self.render(None)
+        self.render(None).0
     }
 
     /// SHA-256 of the line without `event_hash`, in hex.
     pub fn compute_hash(&self) -> String {
-        hex(&Sha256::digest(self.render(Some("event_hash"))))
+        hex(&Sha256::digest(self.render(Some(HASH)).0))
     }
 
     /// Whether the event is what was sealed: its hash is that of its line.
@@ -214,10 +217,11 @@ impl Event {
         self
     }
 
-    fn render(&self, without: Option<&str>) -> Vec<u8> {
+    /// The line, but for one field, and where that would stand.
+    pub(crate) fn render(&self, without: Option<&str>) -> (Vec<u8>, usize) {
         let mut out = Vec::with_capacity(1_536 + self.request_body.as_ref().map_or(0, String::len));
         out.push(b'{');
-        self.write_fields(&mut out, without);
+        let left_out = self.write_fields(&mut out, without);
         for (name, value) in &self.extra {
             if out.last().is_some_and(|last| *last != b'{') {
                 out.push(b',');
@@ -227,7 +231,7 @@ impl Event {
             out.extend_from_slice(value.get().as_bytes());
         }
         out.push(b'}');
-        out
+        (out, left_out)
     }
 }
 

@@ -37,11 +37,16 @@ macro_rules! columns {
         ];
 
         impl Event {
-            /// Writes every field that has a value as `"name":value`, separated by commas, except `without`.
-            pub(crate) fn write_fields(&self, out: &mut Vec<u8>, without: Option<&str>) {
-                $( if without != Some(stringify!($name)) {
+            /// Writes every field that has a value as `"name":value`, separated by commas, except `without`; says where
+            /// that would stand.
+            pub(crate) fn write_fields(&self, out: &mut Vec<u8>, without: Option<&str>) -> usize {
+                let mut left_out = out.len();
+                $( if without == Some(stringify!($name)) {
+                    left_out = out.len();
+                } else {
                     self.$name.write_field(stringify!($name), out);
                 } )+
+                left_out
             }
 
             /// Sets the field called `name` from its JSON value; `None` if this version has no such field.

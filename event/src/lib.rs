@@ -12,6 +12,7 @@ pub mod id;
 pub mod key;
 pub mod redact;
 pub mod schema;
+pub mod sealed;
 pub mod secret;
 pub mod time;
 
@@ -19,4 +20,5 @@ pub use codec::{CodecError, SCHEMA_VERSION, hex, sha256_hex};
 pub use column::{Column, ColumnType, Origin};
 pub use envelope::{COLUMNS, Event, LINE_COLUMNS, Value};
 pub use id::{EventId, EventIds};
+pub use sealed::Sealed;
 pub use time::Timestamp;

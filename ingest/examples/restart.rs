@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use event::domain::submission;
 use event::domain::task::{self, Command};
-use event::{Event, EventId, EventIds, Timestamp};
+use event::{Event, EventId, EventIds, Sealed, Timestamp};
 use ingest::System;
 use ingest::store::sqlite::SqliteStore;
 use ingest::store::{Append, EntityRef, EventSink, EventStore, NewState};
@@ -56,7 +56,7 @@ async fn fill(folder: &Path, events: u64) -> Done<()> {
     let mut ids = EventIds::default();
     for batch in 0..events / BATCH {
         let mut made = || ids.next((system.now)(), (system.random)());
-        let reads = (0..BATCH * 7 / 10).map(|_| read(made())).collect();
+        let reads = (0..BATCH * 7 / 10).map(|_| Sealed::of(read(made()))).collect();
         let submissions: Vec<Append> = (0..BATCH * 2 / 10).map(|n| submit(made(), batch * 31 + n)).collect();
         let changes: Vec<Append> = (0..BATCH / 10).map(|_| change(made())).collect::<Done<_>>()?;
         let appends = submissions.into_iter().chain(changes).map(|append| store.append(append));
@@ -95,7 +95,6 @@ fn read(id: EventId) -> Event {
         ingest_path: "local".to_owned(),
         ..Event::default()
     }
-    .sealed()
 }
 
 fn submit(id: EventId, user: u64) -> Append {
@@ -111,7 +110,7 @@ fn submit(id: EventId, user: u64) -> Append {
         ..read(id)
     };
     let entity = EntityRef { tenant: event.tenant.clone(), kind: submission::ENTITY.to_owned(), id: id.to_string() };
-    Append { event: event.sealed(), entity, expected: 0, state: None, unique: None, keep: None }
+    Append { event: Sealed::of(event), entity, expected: 0, state: None, unique: None, keep: None }
 }
 
 fn change(id: EventId) -> Done<Append> {
@@ -130,5 +129,5 @@ fn change(id: EventId) -> Done<Append> {
         ..read(id)
     };
     let state = Some(NewState { state: made.state, deleted: false });
-    Ok(Append { event: event.sealed(), entity, expected: 0, state, unique: None, keep: None })
+    Ok(Append { event: Sealed::of(event), entity, expected: 0, state, unique: None, keep: None })
 }

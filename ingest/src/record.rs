@@ -3,7 +3,7 @@
 use event::bounds::{TEXT, cut, method};
 use event::domain::{Change, Operation};
 use event::redact::{Body, Encoding, Redactor};
-use event::{Event, EventId, SCHEMA_VERSION, key, sha256_hex};
+use event::{Event, EventId, SCHEMA_VERSION, Sealed, key, sha256_hex};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -178,7 +178,7 @@ impl Record {
     }
 
     /// The event of a request that changed nothing and was answered.
-    pub fn answered(mut self, kind: Kind, answer: &Answer, now: u64) -> Event {
+    pub fn answered(mut self, kind: Kind, answer: &Answer, now: u64) -> Sealed {
         self.event.event_type = match kind {
             Kind::Read => "request.read",
             Kind::Replayed => "request.replayed",
@@ -188,7 +188,7 @@ impl Record {
     }
 
     /// The event of a request that was refused or failed.
-    pub fn refused(mut self, redactor: &Redactor, problem: &Problem, answer: &Answer, now: u64) -> Event {
+    pub fn refused(mut self, redactor: &Redactor, problem: &Problem, answer: &Answer, now: u64) -> Sealed {
         self.event.event_type = if problem.status < 500 { "request.rejected" } else { "request.failed" }.to_owned();
         self.event.error_type = Some(problem.slug.to_owned());
         self.event.error_detail = Some(redactor.text(&problem.detail).into_owned());
@@ -196,14 +196,14 @@ impl Record {
     }
 
     /// The event of a submission: its content is its body, it has no state.
-    pub fn submitted(&self, event_type: &str, answer: &Answer, now: u64) -> Event {
+    pub fn submitted(&self, event_type: &str, answer: &Answer, now: u64) -> Sealed {
         let mut event = self.change(event_type);
         event.entity_version = Some(1);
         seal(event, self.started, answer, now)
     }
 
     /// The event of a change, chained to the entity's previous one (I4).
-    pub fn changed(&self, change: &Change, previous: Option<String>, answer: &Answer, now: u64) -> Event {
+    pub fn changed(&self, change: &Change, previous: Option<String>, answer: &Answer, now: u64) -> Sealed {
         let mut event = self.change(change.event_type);
         event.operation = Some(change.operation.as_str().to_owned());
         event.entity_version = Some(change.version);
@@ -222,12 +222,12 @@ impl Record {
 }
 
 /// Closes the event of a request that was taken up at `started` and has its answer at `now`, both microseconds.
-fn seal(mut event: Event, started: u64, answer: &Answer, now: u64) -> Event {
+fn seal(mut event: Event, started: u64, answer: &Answer, now: u64) -> Sealed {
     event.status = i32::from(answer.status);
     event.response_bytes = i64::try_from(answer.size()).ok();
     let micros = u32::try_from(now.saturating_sub(started)).unwrap_or(u32::MAX);
     event.duration_ms = f64::from(micros) / 1_000.0;
-    event.sealed()
+    Sealed::of(event)
 }
 
 fn keep_body(event: &mut Event, redactor: &Redactor, received: &Received) -> Body {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use event::Event;
 use event::domain::{Operation, State, evolve, submission};
+use event::{Event, Sealed};
 use futures::future::try_join_all;
 use ingest::store::sqlite::SqliteStore;
 use ingest::store::{Append, Appended, EntityRef, EventStore, NewState};
@@ -114,7 +114,7 @@ impl<'a> Fold<'a> {
             self.commit().await?;
         }
         self.entities.insert(entity.clone());
-        self.waiting.push(Append { event, entity, expected, state, unique: None, keep: None });
+        self.waiting.push(Append { event: Sealed::kept(event), entity, expected, state, unique: None, keep: None });
         Ok(())
     }
 

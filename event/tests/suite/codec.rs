@@ -1,7 +1,7 @@
 //! The line: what is written is read, what is read is written, and nothing is coerced.
 
 use event::column::{Column, ColumnType, Origin};
-use event::{COLUMNS, Event, Timestamp};
+use event::{COLUMNS, Event, Sealed, Timestamp};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -116,6 +116,10 @@ proptest! {
         }
         let mut sealed = read(&known).sealed();
         prop_assert!(sealed.hash_holds());
+        for with_line in [Sealed::of(read(&known)), Sealed::kept(sealed.clone())] {
+            prop_assert_eq!(with_line.line(), sealed.to_line());
+            prop_assert_eq!(&with_line.into_event(), &sealed);
+        }
         sealed.path.push('x');
         prop_assert!(!sealed.hash_holds());
     }

@@ -20,7 +20,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use event::redact::Redactor;
-use event::{Event, EventId, EventIds};
+use event::{EventId, EventIds, Sealed};
 use futures::FutureExt;
 
 use self::document::Documents;
@@ -259,7 +259,7 @@ impl Api {
         request_id: &str,
         instance: &str,
         answer: Answer,
-        event: impl FnOnce(Record, &Answer) -> Event,
+        event: impl FnOnce(Record, &Answer) -> Sealed,
     ) -> Response {
         let begun = (self.system.monotonic)();
         let put = AssertUnwindSafe(async {

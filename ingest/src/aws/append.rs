@@ -191,7 +191,7 @@ impl DynamoStore {
         let mut hash = Sha256::new();
         hash.update(format!("{:?}\0{:?}\0{}\0{keep:?}\0{state:?}\0", self.settings, append.entity, append.expected));
         hash.update(format!("{:?}\0", append.unique));
-        hash.update(append.event.to_line());
+        hash.update(append.event.line());
         event::hex(&hash.finalize()[..16])
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cloud::Deadline;
-use event::Event;
+use event::{Event, Sealed};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::receipt::Receipt;
@@ -34,7 +34,7 @@ impl<A: EventSink, B: EventSink> Fallback<A, B> {
         self.used.load(Ordering::Relaxed)
     }
 
-    async fn try_first(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+    async fn try_first(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
         let Some(time) = self.deadline.remaining().map(half) else { return self.first.put(events).await };
         let slow = |_| Error::new(ErrorKind::Unavailable, format!("the first sink took longer than {time:?}"));
         tokio::time::timeout(time, self.first.put(events)).await.unwrap_or_else(|elapsed| Err(slow(elapsed)))
@@ -43,7 +43,7 @@ impl<A: EventSink, B: EventSink> Fallback<A, B> {
 
 #[async_trait]
 impl<A: EventSink, B: EventSink> EventSink for Fallback<A, B> {
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
         let error = match self.try_first(events.clone()).await {
             Ok(receipts) => return Ok(receipts),
             Err(error) => error,
@@ -62,9 +62,9 @@ fn half(time: Duration) -> Duration {
     time / 2
 }
 
-fn reroute(event: Event) -> Event {
+fn reroute(event: Sealed) -> Sealed {
     match event.state_hash {
         Some(_) => event,
-        None => Event { ingest_path: "fallback".to_owned(), ..event }.sealed(),
+        None => Sealed::of(Event { ingest_path: "fallback".to_owned(), ..event.into_event() }),
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_firehose::primitives::Blob;
 use aws_sdk_firehose::types::Record as Sent;
 use cloud::Deadline;
 use cloud::sdk::ATTEMPTS;
-use event::Event;
+use event::Sealed;
 
 use super::pack::{self, Record};
 use super::{errors, retry};
@@ -105,8 +105,8 @@ impl FirehoseSink {
 
 #[async_trait]
 impl EventSink for FirehoseSink {
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
-        self.lines.put(events.iter().map(Event::to_line)).await?;
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
+        self.lines.put(events.iter().map(Sealed::line)).await?;
         Ok(events.iter().map(|event| Receipt::new(event.event_id)).collect())
     }
 }

@@ -56,7 +56,7 @@ pub fn of_event(append: &Append, expires: Option<i64>) -> Result<Item> {
     let mut item = keyed(keys::entity(&append.entity), keys::version(append.expected + 1));
     put(&mut item, EVENT_ID, text(event.event_id));
     put(&mut item, EVENT_TYPE, text(&event.event_type));
-    put(&mut item, LINE, AttributeValue::B(Blob::new(line::deflate(&event.to_line())?)));
+    put(&mut item, LINE, AttributeValue::B(Blob::new(line::deflate(event.line())?)));
     put(&mut item, DICTIONARY, number(line::DICTIONARY));
     if let Some(user_id) = event.user_id.as_ref().filter(|_| append.entity.kind == submission::ENTITY) {
         list(&mut item, &keys::submissions(&append.entity.tenant, user_id), &append.entity.id);

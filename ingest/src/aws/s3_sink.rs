@@ -7,7 +7,7 @@ use aws_sdk_s3::Client;
 use bytes::Bytes;
 use cloud::Deadline;
 use cloud::sdk::SdkConfig;
-use event::{Event, Timestamp, key};
+use event::{Sealed, Timestamp, key};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
@@ -65,9 +65,9 @@ impl S3Sink {
 
 #[async_trait]
 impl EventSink for S3Sink {
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
         let Some(first) = events.first().map(|event| event.event_id.to_string()) else { return Ok(Vec::new()) };
-        self.put_lines(&first, events.iter().map(Event::to_line)).await?;
+        self.put_lines(&first, events.iter().map(Sealed::line)).await?;
         Ok(events.iter().map(|event| Receipt::new(event.event_id)).collect())
     }
 }

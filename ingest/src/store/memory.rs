@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use event::domain::{State, list_key, submission};
-use event::{Event, Timestamp};
+use event::{Event, Sealed, Timestamp};
 
 use super::{Append, Appended, EntityRef, EventSink, EventStore, Item, Kept, ListOf, ListQuery, Listed, Stored};
 use crate::error::Result;
@@ -79,7 +79,7 @@ impl EventStore for MemoryStore {
         if is_taken {
             return Ok(Appended::Taken);
         }
-        changes.push(append.event.clone());
+        changes.push(Event::clone(&append.event));
         if let Some(new) = append.state {
             let stored = Stored {
                 version: append.expected + 1,
@@ -94,7 +94,7 @@ impl EventStore for MemoryStore {
             inner.kept.insert(keep.scope, keep.kept);
         }
         let receipt = Receipt::new(append.event.event_id);
-        inner.log.push(append.event);
+        inner.log.push(append.event.into_event());
         Ok(Appended::Done(receipt))
     }
 
@@ -157,9 +157,9 @@ impl EventStore for MemoryStore {
 
 #[async_trait]
 impl EventSink for MemoryStore {
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
         let receipts = events.iter().map(|event| Receipt::new(event.event_id)).collect();
-        self.lock().log.extend(events);
+        self.lock().log.extend(events.into_iter().map(Sealed::into_event));
         Ok(receipts)
     }
 }

@@ -8,7 +8,7 @@ pub mod sqlite;
 
 use async_trait::async_trait;
 use event::domain::State;
-use event::{Event, EventId, Timestamp};
+use event::{Event, EventId, Sealed, Timestamp};
 
 use crate::error::Result;
 use crate::receipt::Receipt;
@@ -76,8 +76,8 @@ pub struct Keep {
 /// One change: the event, what it makes of the entity, and the version it expects to find.
 #[derive(Debug, Clone)]
 pub struct Append {
-    /// The sealed event.
-    pub event: Event,
+    /// The event.
+    pub event: Sealed,
     /// The entity the event changes.
     pub entity: EntityRef,
     /// The version the entity must be at; 0 if it must not exist.
@@ -223,5 +223,5 @@ pub trait EventSink: Send + Sync {
     ///
     /// # Errors
     /// None of them is known to be durable.
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>>;
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>>;
 }

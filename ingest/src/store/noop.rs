@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use event::domain::State;
 use event::domain::task::{Priority, Status, Task};
-use event::{Event, EventId, Timestamp};
+use event::{Event, EventId, Sealed, Timestamp};
 
 use super::{Append, Appended, EntityRef, EventSink, EventStore, Kept, ListQuery, Listed, Stored};
 use crate::error::Result;
@@ -63,7 +63,7 @@ impl EventStore for NoopStore {
 
 #[async_trait]
 impl EventSink for NoopStore {
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
         Ok(events.iter().map(|event| Receipt::new(event.event_id)).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use event::domain::submission;
 use event::domain::task::{self, Command};
-use event::{Event, EventId, Timestamp};
+use event::{Event, EventId, Sealed, Timestamp};
 use ingest::store::{Append, Appended, EntityRef, Keep, Kept, ListOf, ListQuery, NewState};
 
 use crate::rig::{on_both, verify_log};
@@ -14,7 +14,7 @@ pub fn id(n: u128) -> EventId {
     EventId::from_u128((0x019a_a0c5_6f8b_7000_8000_u128 << 48) + n)
 }
 
-pub fn plain(n: u128) -> Event {
+pub fn plain(n: u128) -> Sealed {
     let event = Event {
         event_id: id(n),
         event_type: "request.read".to_owned(),
@@ -23,7 +23,7 @@ pub fn plain(n: u128) -> Event {
         tenant: "red".to_owned(),
         ..Event::default()
     };
-    event.sealed()
+    Sealed::of(event)
 }
 
 pub fn entity(tenant: &str, name: &str) -> EntityRef {
@@ -41,10 +41,10 @@ pub fn change(n: u128, entity: &EntityRef, expected: i64, status: &str) -> Appen
         entity_type: Some(entity.kind.clone()),
         entity_id: Some(entity.id.clone()),
         entity_version: Some(expected + 1),
-        ..plain(n)
+        ..plain(n).into_event()
     };
     let state = Some(NewState { state: made.state, deleted: false });
-    Append { event: event.sealed(), entity: entity.clone(), expected, state, unique: None, keep: None }
+    Append { event: Sealed::of(event), entity: entity.clone(), expected, state, unique: None, keep: None }
 }
 
 pub fn submitted(n: u128, tenant: &str, user: &str) -> Append {
@@ -55,10 +55,10 @@ pub fn submitted(n: u128, tenant: &str, user: &str) -> Append {
         entity_type: Some(submission::ENTITY.to_owned()),
         entity_id: Some(id(n).to_string()),
         entity_version: Some(1),
-        ..plain(n)
+        ..plain(n).into_event()
     };
     let entity = EntityRef { tenant: tenant.to_owned(), kind: submission::ENTITY.to_owned(), id: id(n).to_string() };
-    Append { event: event.sealed(), entity, expected: 0, state: None, unique: None, keep: None }
+    Append { event: Sealed::of(event), entity, expected: 0, state: None, unique: None, keep: None }
 }
 
 pub fn keeping(append: Append, scope: &str, expires_at: i64) -> Append {
@@ -176,7 +176,7 @@ fn an_idempotency_key_is_known_until_it_expires() {
         assert_eq!(store.append(again.clone()).await.unwrap(), Appended::Known(kept));
         assert_eq!(store.load(&b).await.unwrap(), None);
         let mut late = again;
-        late.event.received_at = Timestamp::from_micros(NOW + 10);
+        late.event = Sealed::of(Event { received_at: Timestamp::from_micros(NOW + 10), ..late.event.into_event() });
         done(store.append(late).await.unwrap(), 2);
         let kept = store.kept("s", Timestamp::from_micros(NOW + 10)).await.unwrap().unwrap();
         assert_eq!(kept.event_id, id(2));
@@ -188,7 +188,7 @@ fn a_sink_gives_a_receipt_for_each_event_in_order() {
     on_both(async |backend| {
         let sink = backend.sink();
         assert!(sink.put(Vec::new()).await.unwrap().is_empty());
-        let events: Vec<Event> = (0..5_000).rev().map(plain).collect();
+        let events: Vec<Sealed> = (0..5_000).rev().map(plain).collect();
         let receipts = sink.put(events.clone()).await.unwrap();
         let ids: Vec<EventId> = receipts.iter().map(|receipt| receipt.event_id()).collect();
         assert_eq!(ids, events.iter().map(|event| event.event_id).collect::<Vec<_>>());

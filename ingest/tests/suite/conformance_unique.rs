@@ -2,7 +2,7 @@
 
 use event::domain::Lifetime;
 use event::domain::user::{self, Command, NewUser, Patch, User};
-use event::{Event, Timestamp};
+use event::{Event, Sealed, Timestamp};
 use ingest::store::{Append, Appended, Claim, EntityRef, EventStore, Item, ListOf, ListQuery, NewState, Unique};
 
 use crate::backend::Backend;
@@ -50,10 +50,10 @@ pub async fn change(store: &dyn EventStore, n: u128, entity: &EntityRef, seconds
         state_hash: Some(made.state.hash()),
         state_after: Some(made.state.as_str().to_owned()),
         prev_event_hash: stored.map(|stored| stored.event_hash),
-        ..plain(n)
+        ..plain(n).into_event()
     };
     Append {
-        event: event.sealed(),
+        event: Sealed::of(event),
         entity: entity.clone(),
         expected: made.version - 1,
         state: Some(NewState { state: made.state, deleted }),

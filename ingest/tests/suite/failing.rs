@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use async_trait::async_trait;
-use event::{Event, Timestamp};
+use event::{Event, Sealed, Timestamp};
 use ingest::store::{Append, Appended, EntityRef, EventSink, EventStore, Kept, ListQuery, Listed, Stored};
 use ingest::{Error, ErrorKind, Receipt, Result, Settings};
 use tokio::sync::Semaphore;
@@ -147,7 +147,7 @@ impl EventStore for Faulty {
 
 #[async_trait]
 impl EventSink for Faulty {
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
         self.fails(Mode::PutUnavailable, ErrorKind::Unavailable)?;
         assert!(!self.is(Mode::PutPanics), "made to panic");
         self.sink.put(events).await

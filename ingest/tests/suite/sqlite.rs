@@ -422,7 +422,7 @@ fn fields_of_a_later_version_survive_the_store_the_relay_and_a_removal() {
         let Append { event, .. } = submitted(1, "red", "u");
         let text = String::from_utf8(event.to_line()).unwrap();
         let later = text.replacen('{', r#"{"of_a_later_version":{"a":[1,null]},"#, 1);
-        let later = event::Event::from_line(later.as_bytes()).unwrap().sealed();
+        let later = event::Sealed::of(event::Event::from_line(later.as_bytes()).unwrap());
         assert_ne!(later.event_hash, event.event_hash, "the hash covers what is not known");
         let made = submitted(1, "red", "u");
         drop(store.append(Append { event: later.clone(), ..made }).await.unwrap());

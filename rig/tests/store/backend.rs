@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::types::ChecksumAlgorithm;
 use cloud::Deadline;
-use event::{Event, EventId, Timestamp};
+use event::{Event, EventId, Sealed, Timestamp};
 use flate2::read::MultiGzDecoder;
 use ingest::assets::AssetStore;
 use ingest::aws::{Bucket, DynamoSettings, DynamoStore, FirehoseLines, FirehoseSink, S3Sink};
@@ -229,7 +229,7 @@ impl EventStore for Noted<DynamoStore> {
 
 #[async_trait]
 impl EventSink for Noted<FirehoseSink> {
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
         let receipts = self.inner.put(events).await?;
         receipts.iter().for_each(|receipt| self.note(receipt));
         Ok(receipts)

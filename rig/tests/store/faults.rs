@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use event::domain::task;
-use event::{Event, Timestamp};
+use event::{Event, Sealed, Timestamp};
 use ingest::ErrorKind;
 use ingest::aws::{Fallback, FirehoseSink};
 use ingest::store::{Append, Appended, EventSink, EventStore, ListOf, ListQuery};
@@ -165,15 +165,15 @@ fn reads_are_repeated_and_then_given_up() {
 }
 
 /// An event whose line fills more than half a record: each travels in one of its own.
-fn large(n: u128) -> Event {
-    Event { user_agent: Some("x".repeat(600_000)), ..plain(n) }.sealed()
+fn large(n: u128) -> Sealed {
+    Sealed::of(Event { user_agent: Some("x".repeat(600_000)), ..plain(n).into_event() })
 }
 
 #[test]
 fn of_a_put_only_the_failed_records_are_repeated() {
     behind_a_proxy(async |proxy, backend| {
         let sink = FirehoseSink::new(backend.lines());
-        let events: Vec<Event> = (1..=5).map(large).collect();
+        let events: Vec<Sealed> = (1..=5).map(large).collect();
         proxy.play(Plan::none().on(BATCH, 1, Fault::PartialPut(0b01101)).on(BATCH, 2, Fault::PartialPut(0b010)));
         let receipts = sink.put(events.clone()).await.unwrap();
         let ids: Vec<_> = receipts.iter().map(|receipt| receipt.event_id()).collect();
@@ -201,7 +201,7 @@ fn firehose_is_asked_again_before_it_is_given_up() {
             assert_eq!(sink.put(vec![plain(1)]).await.unwrap_err().kind(), ErrorKind::Unavailable, "{fault:?}");
             assert_eq!(proxy.take().count(BATCH), 3, "{fault:?}");
         }
-        let huge = Event { user_agent: Some("x".repeat(1 << 20)), ..plain(2) };
+        let huge = Sealed::of(Event { user_agent: Some("x".repeat(1 << 20)), ..plain(2).into_event() });
         proxy.play(Plan::none());
         assert_eq!(sink.put(vec![plain(1), huge]).await.unwrap_err().kind(), ErrorKind::TooLarge);
         assert_eq!(proxy.take().count("*"), 0, "nothing was sent");
@@ -257,16 +257,16 @@ fn where_firehose_fails_an_object_is_written() {
         let deadline = backend.parts.deadline.clone();
         let sink = Fallback::new(FirehoseSink::new(backend.lines()), backend.objects(), deadline);
         assert_eq!(sink.put(vec![plain(1)]).await.unwrap().len(), 1);
-        assert_eq!((sink.used(), backend.log().await), (0, vec![plain(1)]));
+        assert_eq!((sink.used(), backend.log().await), (0, vec![plain(1).into_event()]));
         proxy.play(Plan::none().always("firehose:*", Fault::Unavailable));
         let changed = change(2, &entity("red", "a"), 0, "new").event;
-        let changed = Event { state_hash: Some("h".to_owned()), ..changed }.sealed();
+        let changed = Sealed::of(Event { state_hash: Some("h".to_owned()), ..changed.into_event() });
         let receipts = sink.put(vec![changed.clone(), plain(3)]).await.unwrap();
         assert_eq!((receipts[0].event_id(), receipts[1].event_id(), sink.used()), (id(2), id(3), 1));
         let mut log = backend.log().await;
         log.sort_by_key(|event| event.event_id);
         assert_eq!(log[1], changed, "a change is chained: its line stays as it is");
-        assert_eq!(log[2], Event { ingest_path: "fallback".to_owned(), ..plain(3) }.sealed());
+        assert_eq!(log[2], Sealed::of(Event { ingest_path: "fallback".to_owned(), ..plain(3).into_event() }));
         proxy.play(Plan::none().always("firehose:*", Fault::Unavailable).always("s3:*", Fault::Throttle));
         let error = sink.put(vec![plain(4)]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);

@@ -1,7 +1,7 @@
 //! Pages, sizes and times as DynamoDB has them.
 
 use event::domain::{State, task};
-use event::{Event, Timestamp};
+use event::{Event, Sealed, Timestamp};
 use futures::future::join_all;
 use ingest::aws::DynamoSettings;
 use ingest::store::{Append, Appended, EventStore, ListOf, ListQuery, NewState};
@@ -26,8 +26,8 @@ fn noise(seed: u64, bytes: usize) -> String {
 
 fn noisy(append: Append, bytes: usize) -> Append {
     let seed = append.event.event_id.as_u128() as u64;
-    let event = Event { user_agent: Some(noise(seed, bytes)), ..append.event };
-    Append { event: event.sealed(), ..append }
+    let event = Event { user_agent: Some(noise(seed, bytes)), ..append.event.into_event() };
+    Append { event: Sealed::of(event), ..append }
 }
 
 #[test]

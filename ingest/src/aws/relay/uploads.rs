@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use cloud::Invocation;
 use event::domain::asset::{self, Asset, Command, Content, Status};
 use event::domain::{Change, Operation};
-use event::{Event, EventIds, SCHEMA_VERSION, key};
+use event::{Event, EventIds, SCHEMA_VERSION, Sealed, key};
 use percent_encoding::percent_decode_str;
 
 use crate::assets::AssetStore;
@@ -111,7 +111,7 @@ impl Uploads {
         let event = self.request(upload, content.size, invocation);
         let change = asset::decide(Some(asset), Command::Upload(content), None, &entity.id, event.received_at)
             .map_err(|refusal| Error::new(ErrorKind::Unusable, format!("an upload was refused: {refusal:?}")))?;
-        let event = changed(event, entity, &change, &stored.event_hash).sealed();
+        let event = Sealed::of(changed(event, entity, &change, &stored.event_hash));
         let state = Some(NewState { state: change.state, deleted: false });
         let entity = entity.clone();
         self.store.append(Append { event, entity, expected: stored.version, state, unique: None, keep: None }).await

@@ -1,6 +1,6 @@
 //! What one commit writes: the rows of each change, and the batch of lines they share.
 
-use event::{EventId, Timestamp};
+use event::{EventId, Sealed, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::batch::Batch;
@@ -10,7 +10,7 @@ use super::{checksum, read, versions};
 use crate::receipt::Receipt;
 use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState, Stored, Unique};
 
-/// An event ready to be written: rendered by the caller, so that the writer does as little as it can.
+/// An event ready to be written.
 #[derive(Debug)]
 pub struct Line {
     pub(super) id: EventId,
@@ -18,8 +18,8 @@ pub struct Line {
 }
 
 impl Line {
-    pub fn of(event: &event::Event) -> Self {
-        Self { id: event.event_id, json: event.to_line() }
+    pub fn of(event: Sealed) -> Self {
+        Self { id: event.event_id, json: event.into_parts().1 }
     }
 }
 
@@ -39,11 +39,12 @@ pub struct Change {
 
 impl From<Append> for Change {
     fn from(append: Append) -> Self {
+        let (event, json) = append.event.into_parts();
         Self {
-            line: Line::of(&append.event),
-            event_hash: append.event.event_hash,
-            received_at: append.event.received_at,
-            user_id: append.event.user_id,
+            line: Line { id: event.event_id, json },
+            event_hash: event.event_hash,
+            received_at: event.received_at,
+            user_id: event.user_id,
             entity: append.entity,
             expected: append.expected,
             state: append.state,

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use event::{Event, Timestamp};
+use event::{Event, Sealed, Timestamp};
 
 use self::commit::{Change, Line, Outcome, Work};
 use self::place::Place;
@@ -212,11 +212,11 @@ impl EventStore for SqliteStore {
 
 #[async_trait]
 impl EventSink for SqliteStore {
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        match self.writer.run(Work::Put(events.iter().map(Line::of).collect())).await? {
+        match self.writer.run(Work::Put(events.into_iter().map(Line::of).collect())).await? {
             Outcome::Put(receipts) => Ok(receipts),
             _ => Err(self.standing.stopped()),
         }

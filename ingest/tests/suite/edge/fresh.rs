@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use event::{Event, Timestamp};
+use event::{Event, Sealed, Timestamp};
 use ingest::store::memory::MemoryStore;
 use ingest::store::{Append, Appended, EntityRef, EventSink, EventStore, Kept, ListQuery, Listed, Stored};
 use ingest::{Receipt, Result};
@@ -56,7 +56,7 @@ impl EventStore for Fresh {
 
 #[async_trait]
 impl EventSink for Fresh {
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
         self.now().put(events).await
     }
 }

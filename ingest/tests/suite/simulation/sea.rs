@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use event::{Event, Timestamp};
+use event::{Event, Sealed, Timestamp};
 use ingest::store::memory::MemoryStore;
 use ingest::store::{Append, Appended, EntityRef, EventSink, EventStore, Kept, ListQuery, Listed, Stored};
 use ingest::{Error, ErrorKind, Receipt, Result};
@@ -98,7 +98,7 @@ impl EventStore for Sea {
 
 #[async_trait]
 impl EventSink for Sea {
-    async fn put(&self, events: Vec<Event>) -> Result<Vec<Receipt>> {
+    async fn put(&self, events: Vec<Sealed>) -> Result<Vec<Receipt>> {
         self.out().await?;
         let receipts = self.store.put(events).await;
         self.back(ErrorKind::Unknown).await?;
