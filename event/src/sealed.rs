@@ -17,8 +17,8 @@ pub struct Sealed {
 impl Sealed {
     /// Seals an event; to be done last, once every other field has its value. It is rendered once, for its hash and for
     /// its line.
-    pub fn of(event: Event) -> Self {
-        let mut event = Box::new(event);
+    pub fn of(event: impl Into<Box<Event>>) -> Self {
+        let mut event = event.into();
         let (mut line, at) = event.render(Some(HASH));
         event.event_hash = hex(&Sha256::digest(&line));
         // Its id stands before it in any line: it is never the first field.

@@ -15,7 +15,7 @@ use crate::settings::Settings;
 /// An event under way: what the request says is there, what came of it is not yet.
 #[derive(Debug)]
 pub struct Record {
-    event: Event,
+    event: Box<Event>,
     /// The `ingest_path`, should it become a change.
     change_path: String,
     started: u64,
@@ -39,7 +39,7 @@ impl Record {
         let headers = received.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         // Masked first, cut then: half a secret is no longer known as one.
         let header = |name: &str| received.header(name).map(|value| cut(&redactor.text(value), TEXT).to_owned());
-        let mut event = Event {
+        let mut event = Box::new(Event {
             event_id,
             schema_version: SCHEMA_VERSION,
             received_at: received.arrival.received_at,
@@ -67,7 +67,7 @@ impl Record {
             cold_start: received.cold_start,
             ingest_path: settings.ingest_path.clone(),
             ..Event::default()
-        };
+        });
         let body = keep_body(&mut event, redactor, received);
         let mut record = Self {
             event,
@@ -215,14 +215,14 @@ impl Record {
     }
 
     /// The event as it becomes a change's.
-    fn change(&self, event_type: &str) -> Event {
+    fn change(&self, event_type: &str) -> Box<Event> {
         let (event_type, ingest_path) = (event_type.to_owned(), self.change_path.clone());
-        Event { event_type, ingest_path, ..self.event.clone() }
+        Box::new(Event { event_type, ingest_path, ..Event::clone(&self.event) })
     }
 }
 
 /// Closes the event of a request that was taken up at `started` and has its answer at `now`, both microseconds.
-fn seal(mut event: Event, started: u64, answer: &Answer, now: u64) -> Sealed {
+fn seal(mut event: Box<Event>, started: u64, answer: &Answer, now: u64) -> Sealed {
     event.status = i32::from(answer.status);
     event.response_bytes = i64::try_from(answer.size()).ok();
     let micros = u32::try_from(now.saturating_sub(started)).unwrap_or(u32::MAX);
