@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::column::Origin;
 use crate::envelope::{COLUMNS, Event, Value};
 use crate::id::EventId;
+use crate::sealed::Sealed;
 use crate::time::Timestamp;
 
 /// The `schema_version` that this code writes.
@@ -212,9 +213,8 @@ impl Event {
 
     /// Sets `event_hash`; to be called last, once every other field has its value.
     #[must_use]
-    pub fn sealed(mut self) -> Self {
-        self.event_hash = self.compute_hash();
-        self
+    pub fn sealed(self) -> Self {
+        Sealed::of(self).into_event()
     }
 
     /// The line, but for one field, and where that would stand.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::codec::{HASH, hex};
 use crate::envelope::Event;
 
-/// An event with its hash and its line, which agree with it: nothing changes it any more.
+/// An event with its hash and its line: nothing changes it any more.
 #[derive(Debug, Clone)]
 pub struct Sealed {
     event: Box<Event>,
@@ -26,7 +26,7 @@ impl Sealed {
         Self { event, line }
     }
 
-    /// An event that was sealed before, such as one of the log, with the hash that it has.
+    /// An event that was sealed before, such as one of the log, with the hash that it has, right or wrong.
     pub fn kept(event: Event) -> Self {
         Self { line: event.to_line(), event: Box::new(event) }
     }
@@ -62,6 +62,7 @@ impl PartialEq for Sealed {
     }
 }
 
+/// What was sealed, and what is read of it: equal when the lines are.
 impl PartialEq<Sealed> for Event {
     fn eq(&self, other: &Sealed) -> bool {
         self.to_line() == other.line

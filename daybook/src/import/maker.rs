@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use event::bounds::{PATH, QUERY, TEXT, cut, method};
 use event::redact::{Encoding, Redactor};
-use event::{Event, EventId, EventIds, SCHEMA_VERSION, Timestamp};
+use event::{Event, EventId, EventIds, SCHEMA_VERSION, Sealed, Timestamp};
 use hmac::{Hmac, Mac};
 use ingest::http::limits::INLINE_BODY;
 use sha2::Sha256;
@@ -68,7 +68,7 @@ impl Maker {
     }
 
     /// The event that stands for a line; nothing in it is a secret that the mask list knows.
-    pub fn event(&self, number: u64, line: &[u8], seen: &Seen<'_>, memo: &mut Memo) -> Event {
+    pub fn event(&self, number: u64, line: &[u8], seen: &Seen<'_>, memo: &mut Memo) -> Sealed {
         let Self { origin, redactor, .. } = self;
         let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| cut(&redactor.text(text), TEXT).to_owned());
         let event_id = self.id(number, line, seen.at);
@@ -78,7 +78,7 @@ impl Maker {
         let body = seen.body.as_deref().map(|body| redactor.body(seen.content_type.as_deref(), body.as_bytes()));
         let body = body.filter(|body| body.text.as_ref().is_none_or(|text| text.len() <= INLINE_BODY));
         let encoding = body.as_ref().map_or(Encoding::Omitted, |body| body.encoding);
-        Event {
+        Sealed::of(Event {
             event_id,
             event_type: "request.imported".to_owned(),
             schema_version: SCHEMA_VERSION,
@@ -113,8 +113,7 @@ impl Maker {
             environment: origin.environment.clone(),
             ingest_path: "import".to_owned(),
             ..Event::default()
-        }
-        .sealed()
+        })
     }
 }
 

@@ -51,8 +51,7 @@ pub fn make(maker: &Maker, mut reader: Reader, piece: &Piece, longest: usize) ->
         };
         match seen {
             Ok(seen) => {
-                let event = maker.event(number, line, &seen, &mut memo);
-                let mut json = event.to_line();
+                let (event, mut json) = maker.event(number, line, &seen, &mut memo).into_parts();
                 json.push(b'\n');
                 gzip.write_all(&json)?;
                 hashes.update(event.event_hash.as_bytes());

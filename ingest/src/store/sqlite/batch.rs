@@ -49,7 +49,7 @@ impl<'log> Batch<'log> {
         self.events += 1;
     }
 
-    /// Compresses what was added.
+    /// Compresses what was added, as is to be done before the row is written.
     pub fn compress(&mut self) -> rusqlite::Result<()> {
         // Not even a header of a batch that never has a line: a member that was begun is one to be forgotten.
         if !self.lines.is_empty() {
@@ -59,12 +59,12 @@ impl<'log> Batch<'log> {
         Ok(())
     }
 
-    /// Writes the batch's row; how many bytes it has.
+    /// Writes the row of what was compressed; how many bytes it has.
     pub fn insert(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
         if self.events == 0 {
             return Ok(0);
         }
-        self.compress()?;
+        debug_assert!(self.lines.is_empty(), "a line is not compressed");
         let member = self.compressor.finish().map_err(failed)?;
         transaction
             .prepare_cached("insert into batches (seq, first_id, last_id, events, member) values (?1, ?2, ?3, ?4, ?5)")?

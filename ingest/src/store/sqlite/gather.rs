@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::group::Group;
+use super::job::Job;
 use super::queue::Queue;
 use super::read::LONGEST_REQUEST;
-use super::writer::Job;
 
 /// Most lines, and bytes of lines, in one commit.
 const BATCH_EVENTS: usize = 1_024;
@@ -78,16 +78,15 @@ impl Room {
     fn fits(&mut self, Job { work, .. }: &Job) -> bool {
         // A submission is looked for in batches whose ids are near its own: a clock that leaps begins a new one.
         let leaps = |(own, start): (u128, u128)| own.abs_diff(start) > LONGEST_REQUEST / 2;
-        self.is_full = self.is_full
-            || self.events >= BATCH_EVENTS
-            || self.bytes >= BATCH_BYTES
-            || work.millis().zip(self.start).is_some_and(leaps);
-        if !self.is_full {
-            self.start = self.start.or(work.millis());
-            self.events += work.events();
-            self.bytes += work.bytes();
+        if self.is_full || work.millis().zip(self.start).is_some_and(leaps) {
+            self.is_full = true;
+            return false;
         }
-        !self.is_full
+        self.start = self.start.or(work.millis());
+        self.events += work.events();
+        self.bytes += work.bytes();
+        self.is_full = self.events >= BATCH_EVENTS || self.bytes >= BATCH_BYTES;
+        true
     }
 }
 
@@ -118,6 +117,7 @@ mod tests {
 
     #[test]
     fn a_commit_has_room_for_so_many_events_and_bytes() {
+        // One that is full waits for nobody, also where nobody else is there.
         let shared = |jobs, bytes| {
             let queue = queue(jobs, || line(0, bytes));
             let mut gathering = gathering(&queue, 4 * BATCH_EVENTS, LONG);
@@ -126,6 +126,7 @@ mod tests {
             first
         };
         assert_eq!(shared(2 * BATCH_EVENTS, 1), Some(BATCH_EVENTS));
+        assert_eq!(shared(BATCH_EVENTS, 1), Some(BATCH_EVENTS));
         // The one that goes beyond the bytes is the last.
         assert_eq!(shared(5, 3 << 20), Some(3));
         assert_eq!(shared(2, 20 << 20), Some(1));

@@ -1,7 +1,7 @@
 //! How long a commit waits for others to share it: group commit with a delay, as far as it pays.
 //!
 //! A commit costs about the same for one as for fifty, and who is answered together comes back together, a moment later
-//! and one after the other. A commit that began with the first of them would leave the others to the next one.
+//! and one after the other. A commit of the first of them would leave the others to the next one.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn where_many_share_a_commit_it_waits_for_most_of_them() {
+    fn where_many_share_a_commit_it_waits_for_half_of_the_most() {
         assert_eq!(after([40; 50]).wanted(), 20);
         // Who is answered comes back in two parts: the larger one counts.
         assert_eq!(after([12, 40].repeat(25)).wanted(), 20);

@@ -6,6 +6,7 @@ mod commit;
 mod fault;
 mod gather;
 mod group;
+mod job;
 mod member;
 mod name;
 mod outbox;

@@ -1,7 +1,7 @@
 //! The one writer: a thread that turns whatever has arrived into one transaction (group commit).
 //!
-//! A request that comes alone is committed at once; requests that come while a commit is under way share the next one,
-//! which waits a moment for others where many share one.
+//! A request that comes alone is committed at once; requests that come while a commit is under way share the next one.
+//! Where many share one, it waits a moment for others before it ends.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -14,6 +14,7 @@ use super::commit::{Log, Outcome, Work};
 use super::fault::Fault;
 use super::gather::Gathering;
 use super::group::Group;
+use super::job::{Job, Others};
 use super::place::Place;
 use super::queue::{Queue, Refused};
 use super::recent::Recent;
@@ -22,48 +23,6 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Most jobs that wait for the writer; one more is refused as unavailable.
 const QUEUE: usize = 4_096;
-
-/// Work, and who waits for it.
-#[derive(Debug)]
-pub struct Job {
-    pub work: Work,
-    pub reply: oneshot::Sender<Result<Answer>>,
-}
-
-/// What came of a job, and the answers that whoever gets it hands on by dropping it.
-#[derive(Debug)]
-pub struct Answer {
-    outcome: Outcome,
-    _others: Others,
-}
-
-/// Answers of a commit that have not been given.
-///
-/// The writer wakes one that waits, and that one the others: from a thread of the runtime's a wake-up is no system call.
-#[derive(Debug, Default)]
-struct Others(Vec<(oneshot::Sender<Result<Answer>>, Outcome)>);
-
-impl Others {
-    /// Gives the first that still waits its answer, and the others along with it.
-    fn hand_on(mut self) {
-        while let Some((reply, outcome)) = self.0.pop() {
-            let others = Self(std::mem::take(&mut self.0));
-            match reply.send(Ok(Answer { outcome, _others: others })) {
-                // A client that has gone needs no answer; its change is durable all the same.
-                Err(Ok(mut back)) => std::mem::swap(&mut self, &mut back._others),
-                _ => return,
-            }
-        }
-    }
-}
-
-impl Drop for Others {
-    fn drop(&mut self) {
-        for (reply, outcome) in self.0.drain(..) {
-            drop(reply.send(Ok(Answer { outcome, _others: Self::default() })));
-        }
-    }
-}
 
 /// Hands work to the writer's thread, which ends once the handle is dropped and all of it is done.
 #[derive(Debug)]
@@ -204,7 +163,7 @@ impl Desk {
         }
         let (replies, work): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.reply, job.work)).unzip();
         self.recent.add(work.into_iter().zip(&outcomes).filter_map(|(work, outcome)| work.made(outcome)));
-        Others(replies.into_iter().zip(outcomes).collect()).hand_on();
+        Others::new(replies.into_iter().zip(outcomes)).hand_on();
     }
 
     fn checkpoint(&mut self) {
@@ -232,6 +191,11 @@ fn share(log: &mut Log, jobs: &mut Vec<Job>, mut more: impl FnMut() -> Vec<Job>)
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
+    use event::EventId;
+
+    use super::super::commit::Line;
+    use super::super::job::Answer;
+    use super::super::{member, schema};
     use super::*;
 
     fn job(work: Work) -> (Job, oneshot::Receiver<Result<Answer>>) {
@@ -259,5 +223,30 @@ mod tests {
         assert!(answer_of_taken.blocking_recv().is_err());
         assert!(answer_of_waiting.blocking_recv().is_err());
         assert!(matches!(queue.push(job(relayed()).0), Err(Refused::Closed)));
+    }
+
+    #[test]
+    fn one_that_comes_during_the_wait_and_fails_spoils_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, lock) = (folder.path().join("store.db"), folder.path().join("store.lock"));
+        std::fs::write(&lock, "").unwrap();
+        let connection = schema::open_writer(&path, "x").unwrap();
+        let stop = "create trigger stop before insert on objects begin select raise(abort, 'no'); end";
+        connection.execute_batch(stop).unwrap();
+        let (log, place) = (Log::open(connection).unwrap(), Place::of(&path, &lock).unwrap());
+        let mut desk = Desk { log, place, standing: Arc::default(), recent: Arc::default() };
+        let line = Line { id: EventId::from_u128(1), json: b"{}".to_vec() };
+        let (first, answer_of_first) = job(Work::Put(vec![line]));
+        let (failing, answer_of_failing) = job(relayed());
+        let mut during_the_wait = vec![failing];
+        desk.commit(vec![first], || std::mem::take(&mut during_the_wait));
+        assert!(answer_of_first.blocking_recv().unwrap().is_ok());
+        assert_eq!(answer_of_failing.blocking_recv().unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+        let batches = "select seq, events, member from batches";
+        let reader = Connection::open(&path).unwrap();
+        let (seq, events, bytes): (i64, i64, Vec<u8>) =
+            reader.query_row(batches, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        assert_eq!((seq, events, member::inflate(&bytes).unwrap().as_slice()), (1, 1, b"{}\n".as_slice()));
+        assert_eq!(desk.standing.ended(), None);
     }
 }
