@@ -8,9 +8,8 @@ use serde_json::Value;
 
 use crate::support::{Http, Place, Request, Server, daybook, eventually, text};
 
-/// After an answer its event is seen within this time, mostly: a machine that runs other tests may stand still as long.
+/// After an answer its event is seen within this time.
 const FRESH: Duration = Duration::from_secs(2);
-const LIMIT: Duration = Duration::from_secs(20);
 
 fn submissions(client: &mut Http, user: &str) -> u64 {
     let answer = client.get("/queries/submissions_by_user").expect(200).json();
@@ -25,21 +24,19 @@ fn an_event_is_seen_within_two_seconds_of_its_answer() {
     let server = Server::start(&place.data(), &[]);
     let mut client = server.client();
     submissions(&mut client, "nobody");
-    let mut took = Vec::new();
+    let mut slowest = Duration::ZERO;
     for round in 1..=5 {
         client.post("/data", r#"{"user_id":"ann","message":"hello"}"#).expect(201);
         let answered = Instant::now();
-        eventually(LIMIT, "the event is seen", || (submissions(&mut client, "ann") == round).then_some(()));
-        took.push(answered.elapsed());
+        eventually(FRESH, "the event is seen", || (submissions(&mut client, "ann") == round).then_some(()));
+        slowest = slowest.max(answered.elapsed());
         if round == 3 {
             // In the table or not yet: a reader cannot tell.
             daybook(&place.data(), &["compact"]).done();
             assert_eq!(submissions(&mut client, "ann"), 3);
         }
     }
-    took.sort();
-    eprintln!("seen {took:?} after the answer");
-    assert!(took[2] < FRESH, "{took:?}");
+    eprintln!("seen at the latest {slowest:?} after the answer");
 }
 
 #[test]
@@ -50,7 +47,7 @@ fn answers_come_as_json_csv_and_ndjson() {
     for user in ["ann", "=cmd()"] {
         client.post("/data", &format!(r#"{{"user_id":"{user}","message":"a, \"b\"\n"}}"#)).expect(201);
     }
-    eventually(LIMIT, "both are seen", || (submissions(&mut client, "=cmd()") == 1).then_some(()));
+    eventually(FRESH, "both are seen", || (submissions(&mut client, "=cmd()") == 1).then_some(()));
 
     let json = client.get("/queries/submissions_by_user?format=json").expect(200);
     assert_eq!(json.header("content-type"), Some("application/json"));
@@ -120,8 +117,8 @@ fn tenants_see_only_their_own() {
     let task = text(&alpha.post("/tasks", r#"{"task":"alpha's"}"#).expect(201).json(), "/id");
     let data = text(&alpha.post("/data", r#"{"user_id":"ann","message":"alpha's"}"#).expect(201).json(), "/id");
     beta.post("/data", r#"{"user_id":"bob","message":"beta's"}"#).expect(201);
-    eventually(LIMIT, "alpha's is seen", || (submissions(&mut alpha, "ann") == 1).then_some(()));
-    eventually(LIMIT, "beta's is seen", || (submissions(&mut beta, "bob") == 1).then_some(()));
+    eventually(FRESH, "alpha's is seen", || (submissions(&mut alpha, "ann") == 1).then_some(()));
+    eventually(FRESH, "beta's is seen", || (submissions(&mut beta, "bob") == 1).then_some(()));
 
     assert_eq!(submissions(&mut alpha, "bob"), 0);
     assert_eq!(submissions(&mut beta, "ann"), 0);

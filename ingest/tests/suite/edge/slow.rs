@@ -205,7 +205,7 @@ fn hundreds_of_slow_clients_do_not_hold_up_one_that_is_quick() {
             let begun = Instant::now();
             quick.write_all(post(GOOD).as_bytes()).await.unwrap();
             assert!(response(&mut quick).await.starts_with("HTTP/1.1 201 "));
-            assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+            assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
         }
         drop(slow);
         server.events(350).await;
