@@ -203,7 +203,7 @@ impl Event {
 
     /// SHA-256 of the line without `event_hash`, in hex.
     pub fn compute_hash(&self) -> String {
-        hex(&Sha256::digest(self.render(Some(HASH)).0))
+        sha256_hex(&self.render(Some(HASH)).0)
     }
 
     /// Whether the event is what was sealed: its hash is that of its line.

@@ -2,9 +2,7 @@
 
 use std::ops::Deref;
 
-use sha2::{Digest, Sha256};
-
-use crate::codec::{HASH, hex};
+use crate::codec::{HASH, sha256_hex};
 use crate::envelope::Event;
 
 /// An event with its hash and its line: nothing changes it any more.
@@ -20,7 +18,7 @@ impl Sealed {
     pub fn of(event: impl Into<Box<Event>>) -> Self {
         let mut event = event.into();
         let (mut line, at) = event.render(Some(HASH));
-        event.event_hash = hex(&Sha256::digest(&line));
+        event.event_hash = sha256_hex(&line);
         // Its id stands before it in any line: it is never the first field.
         line.splice(at..at, format!(",\"{HASH}\":\"{}\"", event.event_hash).into_bytes());
         Self { event, line }
