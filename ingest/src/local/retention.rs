@@ -5,7 +5,7 @@ use std::time::Duration;
 use event::Timestamp;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::sqlite::{Holding, REPLAYED, Removal, SqliteStore};
+use crate::store::sqlite::{Holding, REPLAYED, SqliteStore};
 
 /// Batches that are read at a time.
 const STEP: usize = 16;
@@ -55,7 +55,7 @@ async fn remove_step(store: &SqliteStore, holding: Holding, before: Timestamp, r
             tracing::warn!(object = due.object(), "a raw object is gone; the store keeps its events");
             return Ok(false);
         }
-        let removal = tokio::task::spawn_blocking(move || Removal::of(&due, holding))
+        let removal = tokio::task::spawn_blocking(move || due.removal(holding))
             .await
             .map_err(|error| Error::new(ErrorKind::Unavailable, "a removal was cut off").with_source(error))??;
         removed.batches += 1;

@@ -1,11 +1,23 @@
 //! The lines of the commit under way, which become one row.
 
-use event::{EventId, Timestamp};
+use event::{EventId, Sealed, Timestamp};
 use rusqlite::{Transaction, params};
 
-use super::commit::Line;
 use super::member::Compressor;
 use crate::error::Error;
+
+/// An event ready to be written.
+#[derive(Debug)]
+pub struct Line {
+    pub id: EventId,
+    pub json: Vec<u8>,
+}
+
+impl Line {
+    pub fn of(event: Sealed) -> Self {
+        Self { id: event.event_id, json: event.into_parts().1 }
+    }
+}
 
 /// A batch that grows.
 pub struct Batch<'log> {

@@ -1,27 +1,14 @@
 //! What one commit writes: the rows of each change, and the batch of lines they share.
 
-use event::{EventId, Sealed, Timestamp};
+use event::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::batch::Batch;
+use super::batch::{Batch, Line};
 use super::member::Compressor;
-use super::retention::Removal;
+use super::removal::Removal;
 use super::{checksum, read, versions};
 use crate::receipt::Receipt;
 use crate::store::{Append, Appended, EntityRef, Keep, Kept, NewState, Stored, Unique};
-
-/// An event ready to be written.
-#[derive(Debug)]
-pub struct Line {
-    pub(super) id: EventId,
-    pub(super) json: Vec<u8>,
-}
-
-impl Line {
-    pub fn of(event: Sealed) -> Self {
-        Self { id: event.event_id, json: event.into_parts().1 }
-    }
-}
 
 /// A change ready to be written.
 #[derive(Debug)]

@@ -94,7 +94,8 @@ impl Room {
 mod tests {
     use event::EventId;
 
-    use super::super::commit::{Line, Work};
+    use super::super::batch::Line;
+    use super::super::commit::Work;
     use super::*;
 
     const LONG: Duration = Duration::from_secs(20);

@@ -15,6 +15,7 @@ mod queue;
 mod read;
 mod reader;
 mod recent;
+mod removal;
 mod retention;
 mod schema;
 mod soundness;
@@ -29,7 +30,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use event::{Event, Sealed, Timestamp};
 
-use self::commit::{Change, Line, Outcome, Work};
+use self::batch::Line;
+use self::commit::{Change, Outcome, Work};
 use self::place::Place;
 use self::recent::Recent;
 use self::standing::Standing;
@@ -43,7 +45,8 @@ use crate::receipt::Receipt;
 pub use member::compress as compress_member;
 pub use outbox::{Batch, Extent, REPLAYED};
 pub use reader::SqliteReader;
-pub use retention::{Due, Holding, Removal};
+pub use removal::{Holding, Removal};
+pub use retention::Due;
 pub use soundness::Soundness;
 
 /// The database's file name within the data folder.

@@ -4,7 +4,7 @@ use event::{Event, EventId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::commit::{Outcome, Work};
-use super::retention::{self, Holding, REMOVED_ID};
+use super::removal::{self, Holding, REMOVED_ID};
 use super::{SqliteReader, SqliteStore, member, read, versions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{EntityRef, Stored};
@@ -154,7 +154,7 @@ impl SqliteReader {
     /// The database's.
     pub async fn first_unplaced(&self) -> Result<Option<EntityRef>> {
         self.read(|connection| {
-            let removed: Option<EventId> = retention::mark(connection, REMOVED_ID)?.and_then(|id| id.parse().ok());
+            let removed: Option<EventId> = removal::mark(connection, REMOVED_ID)?.and_then(|id| id.parse().ok());
             let row =
                 |row: &rusqlite::Row<'_>| Ok(EntityRef { tenant: row.get(0)?, kind: row.get(1)?, id: row.get(2)? });
             let unplaced = format!(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use event::EventId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::retention::{self, REMOVED_ID};
+use super::removal::{self, REMOVED_ID};
 use super::{FILE, read, schema};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -55,7 +55,7 @@ impl SqliteReader {
                 .optional()
                 .map_err(read::failed)?
                 .flatten();
-            let removed = retention::mark(connection, REMOVED_ID)?.and_then(|id| id.parse().ok());
+            let removed = removal::mark(connection, REMOVED_ID)?.and_then(|id| id.parse().ok());
             Ok(last.map(EventId::from_bytes).max(removed))
         })
         .await

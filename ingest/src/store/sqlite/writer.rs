@@ -193,7 +193,7 @@ mod tests {
 
     use event::EventId;
 
-    use super::super::commit::Line;
+    use super::super::batch::Line;
     use super::super::job::Answer;
     use super::super::{member, schema};
     use super::*;
